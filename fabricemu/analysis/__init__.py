@@ -1,0 +1,1 @@
+"""What the results mean: percentiles, bounds, decomposition, comparison."""

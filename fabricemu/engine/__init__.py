@@ -1,0 +1,1 @@
+"""Program and network in, finished messages out."""

@@ -1,0 +1,1 @@
+"""The HDF5 result file: schema, writer, reader."""

@@ -1,0 +1,1 @@
+"""Traces, generated workloads and collectives, as programs."""
