@@ -1,0 +1,76 @@
+"""What must hold when a run is over; checked always."""
+
+import numpy as np
+
+from fabricemu.errors import EngineError
+from fabricemu.kernels import state as kernel
+from fabricemu.workloads.program import Op, Program
+
+
+def check_finished(state: kernel.State, program: Program) -> None:
+    """Raise EngineError if an operation never finished, or anything is left or lost."""
+    _check_program(state, program)
+    _check_rings(state)
+    _check_queue_pairs(state)
+    if state.config[0]["cells"]:
+        _check_cells(state)
+
+
+def _fail(what: str) -> None:
+    raise EngineError(f"broken invariant: {what}; please report this run with its seed")
+
+
+def _check_program(state: kernel.State, program: Program) -> None:
+    waiting = np.flatnonzero(state.ops["finished"][: program.n_ops] < 0)
+    if not len(waiting):
+        return
+    shown = ", ".join(
+        f"rank {program.rank_of[op]} operation {op - program.rank_ptr[program.rank_of[op]]}"
+        f" ({Op(int(program.kind[op])).name}"
+        f"{', begun' if state.ops[op]['started'] >= 0 else ''})"
+        for op in waiting[:3]
+    )
+    raise EngineError(
+        f"the program cannot finish: {len(waiting)} operations wait for ever, first {shown}"
+    )
+
+
+def _check_rings(state: kernel.State) -> None:
+    """Packets and cells: sent = taken, nothing waits, no queue is negative."""
+    rings = int(state.config[0]["port_rings"])
+    outs = state.outs[:rings]
+    peers = state.ports["peer"]
+    reader = (2 * peers[:, None] + np.arange(2)).ravel()
+    if np.any(outs["tail"] != outs["committed"]):
+        _fail("packets left in a queue")
+    if np.any(outs["committed"] != state.ins[reader]["head"]):
+        _fail("packets sent are not packets received")
+    if np.any(outs["tail"].reshape(-1, 2).sum(axis=1) != state.ports["sent"]):
+        _fail("packets queued are not packets sent")
+    for name in ("waiting", "waiting_bytes", "waiting_data"):
+        if np.any(state.ports[name] != 0):
+            _fail(f"{name} of a port is not zero at the end")
+
+
+def _check_queue_pairs(state: kernel.State) -> None:
+    senders, receivers = state.senders, state.receivers
+    if np.any(senders["una"] != senders["end"]) or np.any(receivers["expected"] != senders["end"]):
+        _fail("a queue pair is not fully acknowledged")
+
+
+def _check_cells(state: kernel.State) -> None:
+    """Credits granted = bytes that left + balance; every cell was put together."""
+    voqs, stream = state.voqs, state.reassembly
+    credit = int(state.config[0]["credit"])
+    if np.any(voqs["queued"] != 0) or np.any(voqs["asked"] != 0) or np.any(stream["pending"] != 0):
+        _fail("a VOQ is not empty, or waits for credits")
+    if np.any(voqs["balance"] >= credit):
+        _fail("a VOQ keeps a whole credit")
+    if np.any(stream["expected"] != voqs["next_seq"]):
+        _fail("cells sent are not cells received")
+    if np.any(state.cell_bits != 0):
+        _fail("a cell is left in a reorder buffer")
+    base = int(state.config[0]["port_rings"])
+    left = state.outs[base:]["tail"] != state.outs[base:]["committed"]
+    if np.any(left):
+        _fail("packets left in a VOQ")

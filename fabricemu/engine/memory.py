@@ -1,0 +1,75 @@
+"""Arrays of the engine: those whose need is not known reserve address space, not memory.
+
+The operating system gives a page to such an array when it is first touched, and free
+regions are used again before new ones, so what is resident follows what is in flight.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fabricemu.kernels import state as kernel
+
+ENTRIES_PER_PORT = 1 << 14
+MIN_ENTRIES = 1 << 20
+MAX_ENTRIES = 1 << 26
+MAX_MESSAGES = 1 << 25
+SIZES = 27  # size classes of rings, powers of two
+
+Array = NDArray[Any]
+
+
+def empty(count: int, dtype: np.dtype[Any]) -> Array:
+    """Return ``count`` zeroed records, at least one."""
+    return np.zeros(max(int(count), 1), dtype)
+
+
+def filled(count: int, dtype: np.dtype[Any], **values: int) -> Array:
+    """Return records with some fields set."""
+    records = empty(count, dtype)
+    for name, value in values.items():
+        records[name] = value
+    return records
+
+
+def packet_memory(n_ports: int, n_rings: int, parts: int, cells: bool) -> dict[str, Array]:
+    """Return entries, trails, rings and the shares of the parts (without messages)."""
+    total = min(max(n_ports * ENTRIES_PER_PORT, MIN_ENTRIES), MAX_ENTRIES)
+    share = total // parts
+    records = empty(parts, kernel.PART)
+    records["bump"] = np.arange(parts) * share
+    records["limit"] = records["bump"] + share
+    records["free_message"] = kernel.NONE
+    return {
+        "parts": records,
+        "entries": np.empty(total, kernel.ENTRY),
+        "trails": np.empty(total if cells else 1, kernel.TRAIL),
+        "free_rings": np.full((parts, SIZES), kernel.NONE, np.int64),
+        "outs": filled(n_rings, kernel.OUT, mask=-1, old_offset=kernel.NONE),
+        "ins": filled(n_rings, kernel.IN, mask=-1),
+    }
+
+
+def message_memory(total: int, parts: Array) -> dict[str, Array]:
+    """Return message records and the lists of finished ones; set the parts' shares."""
+    share = min(max(total, 1), MAX_MESSAGES)
+    first = np.arange(len(parts)) * share
+    parts["message_bump"] = first
+    parts["message_limit"] = first + share
+    parts["first_done"] = first
+    return {
+        "messages": np.empty(share * len(parts), kernel.MESSAGE),
+        "done": np.empty(share * len(parts), np.int64),
+    }
+
+
+def sort_memory(parts: int, busiest: int) -> dict[str, Array]:
+    """Return room for the arrivals of one window at the busiest device."""
+    return {
+        "key_time": np.empty((parts, busiest), np.int64),
+        "key_slot": np.empty((parts, busiest), np.int64),
+        "sort_time": np.empty((parts, busiest), np.int64),
+        "sort_slot": np.empty((parts, busiest), np.int64),
+        "counts": np.empty((parts, 2 * busiest + 8), np.int64),
+    }

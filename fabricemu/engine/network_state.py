@@ -1,0 +1,179 @@
+"""The network, the NICs and the parts as arrays of the kernels."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fabricemu.engine.memory import Array, empty, filled
+from fabricemu.fabrics.network import Kind, Network
+from fabricemu.fabrics.transport import Transport
+from fabricemu.kernels import random
+from fabricemu.kernels import state as kernel
+
+Ints = NDArray[np.int64]
+PS_PER_BYTE_AT_1_BPS = 8_000_000_000_000
+FIRST_SPAN = 512  # cells of a stream that can be out of order before the engine makes room
+
+
+def fold(h: Ints | int, value: Ints | int) -> Any:
+    """Return the kernels' ``fold`` for arrays."""
+    return _mix((np.asarray(h, np.int64) ^ (np.asarray(value, np.int64) & random.MASK)))
+
+
+def _mix(x: Any) -> Any:
+    x = x ^ (x >> 16)
+    x = (x * 0x21F0AAAD) & random.MASK
+    x = x ^ (x >> 15)
+    x = (x * 0x735A2D97) & random.MASK
+    return x ^ (x >> 15)
+
+
+def device_seeds(n_devices: int, seed: int) -> Ints:
+    """Return the hash seed of every device."""
+    seeds: Ints = fold(_mix(np.int64(seed & random.MASK)), np.arange(n_devices))
+    return seeds
+
+
+def devices(network: Network, seed: int) -> dict[str, Array]:
+    """Return device records and round-robin counters."""
+    records = empty(network.n_devices, kernel.DEVICE)
+    records["kind"] = network.kind
+    records["first_port"] = network.port_ptr[:-1]
+    records["n_ports"] = np.diff(network.port_ptr)
+    for name in ("lo", "hi", "div", "bundle", "up_first", "up_count", "choice"):
+        records[name] = getattr(network, name)
+    seeds = device_seeds(network.n_devices, seed)
+    records["tie_seed"] = fold(seeds, kernel.TIE)
+    records["path_seed"] = fold(seeds, kernel.PATH)
+    records["stepped"] = -1
+    records["index"] = np.arange(network.n_devices)
+    if network.ddc is not None:
+        records["index"] -= np.where(network.kind == Kind.LEAF, network.ddc.first_leaf, 0)
+    groups = (network.hi - network.lo) // np.maximum(network.div, 1) + 1
+    records["turn_base"] = np.cumsum(groups) - groups
+    return {"devices": records, "turns": np.zeros(int(groups.sum()) + 1, np.int64)}
+
+
+def carries_cells(network: Network) -> NDArray[np.bool_]:
+    """Return for each port whether cells go through it (no inter-packet gap)."""
+    kind = network.kind[network.device_of]
+    facing = network.kind[network.device_of[network.peer]]
+    cells: NDArray[np.bool_] = (kind == Kind.ELEMENT) | (facing == Kind.ELEMENT)
+    return cells
+
+
+def ports(network: Network, transport: Transport) -> Array:
+    """Return port records."""
+    records = empty(network.n_ports, kernel.PORT)
+    rate = network.rate_bps
+    records["rate"] = rate
+    whole = PS_PER_BYTE_AT_1_BPS % rate == 0
+    records["per_byte"] = np.where(whole, PS_PER_BYTE_AT_1_BPS // rate, 0)
+    records["latency"] = network.latency_ps
+    records["peer"] = network.peer
+    records["next_device"] = network.device_of[network.peer]
+    records["gap"] = np.where(carries_cells(network), 0, transport.gap_bytes)
+    records["limit"] = network.queue_bytes
+    return records
+
+
+def parts(network: Network, count: int) -> dict[str, Array]:
+    """Return the devices of each part: every kind in equal shares, in order."""
+    owner = np.zeros(network.n_devices, np.int64)
+    for kind in Kind:
+        chosen = np.flatnonzero(network.kind == kind)
+        owner[chosen] = np.arange(len(chosen)) * count // max(len(chosen), 1)
+    ordered = np.argsort(owner, kind="stable")
+    ptr = np.searchsorted(owner[ordered], np.arange(count + 1))
+    return {"part_devices": ordered.astype(np.int64), "part_ptr": ptr.astype(np.int64)}
+
+
+def queue_pairs(
+    network: Network, transport: Transport, source: Ints, target: Ints, channel: Ints
+) -> dict[str, Array]:
+    """Return senders, receivers and their bit sets for sorted connections."""
+    qps = transport.qps
+    src, dst = np.repeat(source, qps), np.repeat(target, qps)
+    index = np.arange(len(src))
+    nic_ports = network.nic_ports
+    rail = (np.repeat(channel, qps) * qps + index % qps) % nic_ports
+    near = src // network.scale_up == dst // network.scale_up
+    near &= network.scale_up > 1
+    none = kernel.NONE
+    senders = filled(
+        len(src), kernel.SENDER, head=none, current=none, last=none, held=none, next_ready=none
+    )
+    receivers = filled(len(src), kernel.RECEIVER, message=none, highest=-1)
+    senders["deadline"] = kernel.INF
+    if len(src):
+        senders["port"] = network.port_ptr[src] + np.where(near, nic_ports, rail)
+        senders["dst"] = np.where(near, dst, dst * nic_ports + rail)
+        senders["src_rank"], senders["dst_rank"] = src, dst
+        receivers["dst"] = np.where(near, src, src * nic_ports + rail)
+        receivers["rank"] = dst
+    words = len(src) * (transport.reorder_packets // 32) if transport.any_order else 1
+    ready = filled(int(network.port_ptr[network.n_ranks]), kernel.READY, head=none, tail=none)
+    return {
+        "senders": senders,
+        "receivers": receivers,
+        "known": np.zeros(max(words, 1), np.int64),
+        "marked": np.zeros(max(words, 1), np.int64),
+        "ready": ready,
+    }
+
+
+def cell_fabric(network: Network, seed: int) -> dict[str, Array]:
+    """Return leaves, VOQs, schedulers and sprays; one record of each without a cell fabric."""
+    ddc = network.ddc
+    if ddc is None:
+        return _no_cell_fabric()
+    addresses = network.n_ranks * network.nic_ports
+    voqs = ddc.leaves * addresses * 2
+    seeds = device_seeds(network.n_devices, seed)
+    numbers = np.arange(ddc.leaves)
+    leaves = filled(ddc.leaves, kernel.LEAF_RECORD, next_tick=kernel.INF)
+    leaves["lane_seed"] = fold(seeds[ddc.first_leaf + numbers], kernel.LANE)
+    leaves["first_address"] = numbers * ddc.leaf_ports
+    leaves["hosts"] = np.minimum(ddc.leaf_ports, addresses - leaves["first_address"])
+    schedulers = filled(addresses, kernel.SCHEDULER, tick=kernel.INF)
+    for name in ("head_control", "tail_control", "head_bulk", "tail_bulk"):
+        schedulers[name] = kernel.NONE
+    schedulers["interval"] = tick_intervals(network)
+    steps = np.arange(1, max(ddc.lanes, 2))
+    coprime = steps[np.gcd(steps, ddc.lanes) == 1]
+    return {
+        "leaves": leaves,
+        "voqs": empty(voqs, kernel.VOQ),
+        "reassembly": filled(voqs, kernel.REASSEMBLY, next=kernel.NONE),
+        "cell_bits": np.zeros(voqs * (FIRST_SPAN // 32), np.int64),
+        "schedulers": schedulers,
+        "sprays": empty(ddc.leaves * ddc.leaves, kernel.SPRAY_STATE),
+        "coprimes": coprime.astype(np.int64),
+        "dirty": np.zeros((ddc.leaves, 2 * addresses), np.int64),
+    }
+
+
+def tick_intervals(network: Network) -> Ints:
+    """Return the time between credits of each NIC port's scheduler."""
+    ddc = network.ddc
+    assert ddc is not None
+    host_ports = np.arange(network.n_ranks * network.nic_ports)
+    rank, local = host_ports // network.nic_ports, host_ports % network.nic_ports
+    egress = network.peer[network.port_ptr[rank] + local]
+    rate = (network.rate_bps[egress] * ddc.credit_speedup).astype(np.int64)
+    interval: Ints = -(-ddc.credit_bytes * PS_PER_BYTE_AT_1_BPS // rate)
+    return interval
+
+
+def _no_cell_fabric() -> dict[str, Array]:
+    return {
+        "leaves": empty(1, kernel.LEAF_RECORD),
+        "voqs": empty(1, kernel.VOQ),
+        "reassembly": empty(1, kernel.REASSEMBLY),
+        "cell_bits": np.zeros(1, np.int64),
+        "schedulers": empty(1, kernel.SCHEDULER),
+        "sprays": empty(1, kernel.SPRAY_STATE),
+        "coprimes": np.ones(1, np.int64),
+        "dirty": np.zeros((1, 1), np.int64),
+    }

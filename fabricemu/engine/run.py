@@ -1,0 +1,260 @@
+"""The run loop as Python sees it: call the kernel in chunks, take away what is finished."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fabricemu.engine import collect, state as engine_state
+from fabricemu.engine.collect import Columns
+from fabricemu.engine.invariants import check_finished
+from fabricemu.engine.series import Series
+from fabricemu.errors import ConfigError, EngineError
+from fabricemu.fabrics.network import Network
+from fabricemu.fabrics.transport import Transport
+from fabricemu.kernels import loop
+from fabricemu.kernels import state as kernel
+from fabricemu.kernels._view import handle
+from fabricemu.results.outcome import Outcome
+from fabricemu.workloads.program import Program
+
+CHUNK_S = 0.1  # wall time between two looks at progress and signals
+FIRST_WINDOWS = 16
+MAX_WINDOWS = 1 << 20
+THREAD_PORTS = 2048  # a fabric with fewer ports runs on one thread whatever is asked
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is."""
+
+    now_ps: int
+    messages: int
+    total_messages: int
+    elapsed_s: float
+
+
+def simulate(
+    network: Network,
+    transport: Transport,
+    program: Program,
+    sink: Callable[[Columns], None],
+    *,
+    seed: int = 0,
+    threads: int = 1,
+    progress: Callable[[Progress], None] | None = None,
+    windows: int = 0,
+    compiling: Callable[[], None] | None = None,
+) -> Outcome:
+    """Run a program on a network to its end.
+
+    Parameters
+    ----------
+    sink : callable
+        Takes the raw columns of finished messages, chunk by chunk, in no fixed order.
+    seed : int
+        All random choices follow it.
+    threads : int
+        Cores to use; the result does not depend on it.
+    progress : callable, optional
+        Called about ten times a second; may raise to stop the run.
+    windows : int, optional
+        Windows per call of the kernel; 0 adapts to about 0.1 s.
+    compiling : callable, optional
+        Called before the kernels are compiled, if they are not in the cache.
+
+    Raises
+    ------
+    EngineError
+        If the program cannot finish, an invariant is broken, or memory runs out.
+    """
+    check_inputs(network, transport, program)
+    compile_s = warm_up(compiling)
+    parts = threads if network.n_ports >= THREAD_PORTS else 1
+    run = _Run(network, transport, program, sink, seed, parts)
+    begin = time.perf_counter()
+    run.to_the_end(progress, windows)
+    check_finished(run.state, program)
+    return run.outcome(compile_s, time.perf_counter() - begin)
+
+
+def check_inputs(network: Network, transport: Transport, program: Program) -> None:
+    """Raise ConfigError if program, network and transport do not fit together."""
+    if program.n_ranks > network.n_ranks:
+        raise ConfigError(
+            f"the trace has {program.n_ranks} ranks but the fabric {network.n_ranks} hosts"
+        )
+    if 0 < transport.rto_ps < network.lookahead_ps:
+        raise ConfigError(
+            f"transport.rto: {transport.rto_ps} ps is shorter than the smallest link latency"
+            f" ({network.lookahead_ps} ps); no acknowledgement can come in that time"
+        )
+    if transport.any_order and transport.reorder_packets < 128:
+        raise ConfigError(
+            f"transport.reorder_packets: {transport.reorder_packets}; expected a power of two,"
+            " at least 128 (an acknowledgement reports 64 packets)"
+        )
+
+
+def warm_up(compiling: Callable[[], None] | None = None) -> float:
+    """Compile the kernels, or load them from the cache; return the seconds it took."""
+    if not hasattr(loop.run, "signatures") or loop.run.signatures:
+        return 0.0
+    if compiling is not None and not cached():
+        compiling()
+    begin = time.perf_counter()
+    tiny = engine_state.build(*_tiny(), seed=0, parts=1)
+    loop.run(handle(tiny), 0)
+    return time.perf_counter() - begin
+
+
+def cached() -> bool:
+    """Return whether compiled kernels of exactly these sources are on disk."""
+    from fabricemu.kernels._jit import CACHE_DIR
+
+    return os.path.isdir(CACHE_DIR) and any(
+        name.endswith(".nbc") for _, _, names in os.walk(CACHE_DIR) for name in names
+    )
+
+
+def _tiny() -> tuple[Network, Transport, Program]:
+    """Return the smallest inputs: only their types matter."""
+    from fabricemu.workloads.build import ProgramBuilder
+
+    none = np.zeros(2, np.int64)
+    network = Network(
+        n_ranks=2,
+        nic_ports=1,
+        scale_up=1,
+        kind=none,
+        port_ptr=np.array([0, 1, 2]),
+        peer=np.array([1, 0]),
+        rate_bps=np.full(2, 10**9),
+        latency_ps=np.ones(2, np.int64),
+        queue_bytes=np.full(2, -1),
+        lo=none,
+        hi=none,
+        div=none,
+        bundle=none,
+        up_first=none,
+        up_count=none,
+        choice=none,
+        names=["a", "b"],
+    )
+    transport = Transport(1000, 50, 20, 64, 1, 1, False, 128, 0, 1)
+    return network, transport, ProgramBuilder(2).build()
+
+
+class _Run:
+    """One run: its state, its series, and where finished messages go."""
+
+    def __init__(
+        self,
+        network: Network,
+        transport: Transport,
+        program: Program,
+        sink: Callable[[Columns], None],
+        seed: int,
+        parts: int,
+    ) -> None:
+        self.network, self.program, self.sink = network, program, sink
+        self.state = engine_state.build(network, transport, program, seed, parts)
+        self.series = Series(network.n_ports)
+        self.state.config["bin_end"] = self.series.end
+        self.total = engine_state.total_messages(program)
+        self.messages = 0
+        self.end_ps = 0
+
+    def to_the_end(self, progress: Callable[[Progress], None] | None, windows: int) -> None:
+        """Call the kernel until nothing is left to happen."""
+        count = windows or FIRST_WINDOWS
+        begin = last = time.perf_counter()
+        while True:
+            status = loop.run(handle(self.state), count)
+            now = time.perf_counter()
+            if not windows and status == kernel.Exit.CHUNK:
+                count = min(max(int(count * CHUNK_S / max(now - last, 1e-4)), 1), MAX_WINDOWS)
+            if progress is not None:
+                at = int(self.state.config[0]["now"])
+                progress(Progress(at, self.messages, self.total, now - begin))
+            last = now
+            self._after(int(status))
+            if status == kernel.Exit.DONE:
+                return
+
+    def _after(self, status: int) -> None:
+        """Do what the kernel returned for."""
+        if status in (kernel.Exit.DRAIN, kernel.Exit.DONE):
+            self._drain()
+        elif status == kernel.Exit.SAMPLE:
+            self.series.close_until(self.state, int(self.state.due.min()))
+            self.state.config["bin_end"] = self.series.end
+        elif status == kernel.Exit.GROW_REORDER:
+            self.state = _grow_reorder(self.state)
+        elif status in (kernel.Exit.FULL_PACKETS, kernel.Exit.FULL_MESSAGES):
+            what = "packets" if status == kernel.Exit.FULL_PACKETS else "messages"
+            raise EngineError(
+                f"more {what} in flight than the engine has room for"
+                f" ({len(self.state.entries)} packets, {len(self.state.messages)} messages)"
+            )
+
+    def _drain(self) -> None:
+        columns = collect.take(self.state, self.network, self.program)
+        if columns is not None:
+            self.messages += len(columns["message"])
+            self.sink(columns)
+
+    def outcome(self, compile_s: float, sim_s: float) -> Outcome:
+        """Return the counters of a finished run."""
+        state, series = self.state, self.series
+        ops = state.ops[: self.program.n_ops]
+        series.close(state)
+        return Outcome(
+            end_ps=int(ops["finished"].max(initial=0)),
+            op_start_ps=ops["started"].copy(),
+            op_finish_ps=ops["finished"].copy(),
+            link_bytes=state.ports["sent_bytes"].copy(),
+            link_packets=state.ports["sent"].copy(),
+            link_drops=state.ports["drops"].copy(),
+            link_peak_bytes=state.ports["peak"].copy(),
+            bin_ps=series.bin_ps,
+            series_bytes=series.bytes[: series.count].copy(),
+            series_peak_bytes=series.peak[: series.count].copy(),
+            device=self._device_counters(),
+            packets=int(state.hosts["packets"].sum()),
+            retransmits=int(state.hosts["retransmits"].sum()),
+            windows=int(state.config[0]["window"]),
+            compile_s=compile_s,
+            sim_s=sim_s,
+        )
+
+    def _device_counters(self) -> dict[str, collect.Ints]:
+        network, state = self.network, self.state
+        counters = {}
+        for name in ("packets", "retransmits", "timeouts", "nacks", "duplicates", "discards"):
+            counters[name] = np.zeros(network.n_devices, np.int64)
+            counters[name][: network.n_ranks] = state.hosts[name]
+        for name in ("requests", "credits", "blocked", "cells", "depth"):
+            counters[name] = np.zeros(network.n_devices, np.int64)
+            if network.ddc is not None:
+                first = network.ddc.first_leaf
+                counters[name][first : first + network.ddc.leaves] = state.leaves[name]
+        return counters
+
+
+def _grow_reorder(state: kernel.State) -> kernel.State:
+    """Return the state with twice the room for cells that wait for earlier ones."""
+    span = int(state.config[0]["span"])
+    words = span // 32
+    bits = np.zeros(2 * len(state.cell_bits), np.int64)
+    used = np.flatnonzero(state.cell_bits.reshape(-1, words).any(axis=1))
+    for voq in used:
+        first = int(state.reassembly[voq]["expected"])
+        for seq in range(first, first + span):
+            old, new = seq % span, seq % (2 * span)
+            if state.cell_bits[voq * words + old // 32] >> (old % 32) & 1:
+                bits[voq * 2 * words + new // 32] |= 1 << (new % 32)
+    state.config["span"] = 2 * span
+    return state._replace(cell_bits=bits)

@@ -1,0 +1,53 @@
+"""Binned series of every link, in bounded memory: full bins are merged two by two."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fabricemu.kernels import state as kernel
+
+Ints = NDArray[np.int64]
+
+MAX_BINS = 128
+FIRST_BIN_PS = 1_000_000
+
+
+class Series:
+    """Bytes sent and largest queue of each link per bin of equal width."""
+
+    def __init__(self, n_ports: int) -> None:
+        self.bin_ps = FIRST_BIN_PS
+        self.bytes = np.zeros((MAX_BINS, n_ports), np.int64)
+        self.peak = np.zeros((MAX_BINS, n_ports), np.int64)
+        self.count = 0  # bins begun, the last of them still open
+        self._seen = np.zeros(n_ports, np.int64)
+
+    @property
+    def end(self) -> int:
+        """Time at which the open bin ends."""
+        return (self.count + 1) * self.bin_ps
+
+    def close(self, state: kernel.State) -> None:
+        """End the open bin."""
+        sent = state.ports["sent_bytes"].copy()
+        self.bytes[self.count] = sent - self._seen
+        self.peak[self.count] = state.ports["bin_peak"]
+        # What waits at the border counts in the next bin too.
+        state.ports["bin_peak"] = state.ports["waiting_bytes"]
+        self._seen = sent
+        self.count += 1
+        if self.count == MAX_BINS:
+            self._halve()
+
+    def _halve(self) -> None:
+        half = MAX_BINS // 2
+        self.bytes[:half] = self.bytes[0::2] + self.bytes[1::2]
+        self.peak[:half] = np.maximum(self.peak[0::2], self.peak[1::2])
+        self.bytes[half:] = 0
+        self.peak[half:] = 0
+        self.bin_ps *= 2
+        self.count = half
+
+    def close_until(self, state: kernel.State, time: int) -> None:
+        """End bins until ``time`` lies in the open one."""
+        while self.end <= time:
+            self.close(state)

@@ -1,0 +1,63 @@
+"""Hosts, their cables to the leaves, and the scale-up switches: alike in all fabrics."""
+
+import numpy as np
+
+from fabricemu.fabrics.network import Ints, Kind
+from fabricemu.fabrics.wiring import Cables, Group, ends
+from fabricemu.spec.models import FabricSpec, Host
+
+
+def host_group(host: Host, n_ranks: int) -> Group:
+    """Return the hosts: NIC ports first, then the port to the scale-up switch, if any."""
+    ports = host.nic_ports + (host.scale_up_ranks > 1)
+    return Group(Kind.HOST, "host", np.full(n_ranks, ports, dtype=np.int64))
+
+
+def leaf_ports(addresses: int, per_leaf: int) -> Ints:
+    """Return the host ports of each leaf, all full but the last, (n_leaves,)."""
+    first = np.arange(0, addresses, per_leaf, dtype=np.int64)
+    return np.minimum(per_leaf, addresses - first)
+
+
+def host_cables(
+    spec: FabricSpec, n_ranks: int, per_leaf: int, pipelines: tuple[int, int], queue: int
+) -> Cables:
+    """Return the cables of all NIC ports; consecutive addresses share a leaf.
+
+    Parameters
+    ----------
+    pipelines : pair of int, ps
+        Fixed delay of a leaf for what comes from a host, and for what goes to one.
+    queue : int, bytes
+        Limit of a leaf's port towards a host.
+    """
+    address = np.arange(n_ranks * spec.host.nic_ports, dtype=np.int64)
+    leaf, leaf_port = divmod(address, per_leaf)
+    host, nic_port = divmod(address, spec.host.nic_ports)
+    fixed = spec.host.nic_latency + spec.links.host_latency
+    return Cables(
+        device=ends(host, n_ranks + leaf),
+        port=ends(nic_port, leaf_port),
+        rate_bps=spec.host.port_rate,
+        latency_ps=(fixed + pipelines[0], fixed + pipelines[1]),
+        queue_bytes=(-1, queue),
+    )
+
+
+def scale_up(host: Host, n_ranks: int, first: int) -> tuple[list[Group], list[Cables]]:
+    """Return the scale-up switches, which start at device ``first``, and their cables."""
+    size = host.scale_up_ranks
+    if size == 1:
+        return [], []
+    ports = leaf_ports(n_ranks, size)
+    lo = np.arange(len(ports), dtype=np.int64) * size
+    route: dict[str, Ints | int] = {"lo": lo, "hi": lo + ports, "div": 1, "bundle": 1}
+    rank = np.arange(n_ranks, dtype=np.int64)
+    domain, member = divmod(rank, size)
+    cables = Cables(
+        device=ends(rank, first + domain),
+        port=ends(np.full(n_ranks, host.nic_ports), member),
+        rate_bps=host.scale_up_rate,
+        latency_ps=(host.scale_up_latency, host.scale_up_latency),
+    )
+    return [Group(Kind.SCALE_UP, "scaleup", ports, route=route)], [cables]

@@ -1,0 +1,151 @@
+"""Fabric files: presets and TOML files that extend them, overrides, and back to TOML."""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from fabricemu.errors import ConfigError, nearest
+from fabricemu.spec import problems
+from fabricemu.spec.models import KINDS, AnyFabric, FabricSpec
+
+_FOLDER = Path(__file__).parent / "presets"
+_MAX_FILE_BYTES = 1_000_000  # a specification has a hundred lines
+
+
+def preset_names() -> list[str]:
+    """Return the names of all presets, sorted."""
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+
+
+def load_fabric(name_or_path: str | Path, overrides: Sequence[str] = ()) -> FabricSpec:
+    """Return the fabric of a preset or a TOML file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A preset, or a file; a file may say ``extends = "preset or file"``.
+    overrides : sequence of str
+        ``key.path=value`` each, applied last, in order.
+
+    Raises
+    ------
+    ConfigError
+        With one line for each mistake.
+    """
+    source = str(name_or_path)
+    data = _read(_locate(source, Path()), ())
+    for text in overrides:
+        _override(data, text)
+    return _validate(data, source)
+
+
+def resolved_toml(spec: FabricSpec) -> str:
+    """Return a specification with all defaults written out; loading it gives ``spec`` again."""
+    data = spec.model_dump(mode="json")
+    tables = {key: value for key, value in data.items() if isinstance(value, dict)}
+    text = _assignments({key: value for key, value in data.items() if key not in tables})
+    for name, table in tables.items():
+        text += f"\n[{name}]\n{_assignments(table)}"
+    return text
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of a fabric file."""
+    return TypeAdapter[FabricSpec](AnyFabric).json_schema()
+
+
+def _locate(name: str, folder: Path) -> Path:
+    """Return the file of a preset, or of a path relative to ``folder``."""
+    preset = _FOLDER / f"{name}.toml"
+    if name in preset_names():
+        return preset
+    path = folder / name
+    if path.is_file():
+        return path
+    choices = preset_names()
+    raise ConfigError(f"fabric {name!r}: no such preset or file; {nearest(name, choices)}")
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """Return the content of a file laid over what it extends."""
+    if path.resolve() in seen:
+        raise ConfigError(f"{path}: extends: the files extend each other in a circle")
+    data = _parse(path)
+    base_name = data.pop("extends", None)
+    data.setdefault("name", path.stem)
+    if base_name is None:
+        return data
+    if not isinstance(base_name, str):
+        raise ConfigError(f"{path}: extends: {base_name!r}; expected a preset or a file name")
+    try:
+        base = _locate(base_name, path.parent)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: extends: {error}") from None
+    return _merge(_read(base, (*seen, path.resolve())), data)
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise ConfigError(f"{path}: larger than 1 MB; expected a fabric file in TOML")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+
+
+def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merge(base[key], value) if both else value
+    return merged
+
+
+def _override(data: dict[str, Any], text: str) -> None:
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise ConfigError(f"--set {text}: expected key.path=value, as transport.mtu=1024")
+    model = KINDS.get(str(data.get("kind")))
+    if model and key not in problems.paths(model):
+        raise ConfigError(f"--set {text}: unknown key {key!r}; {problems.hint(key, model)}")
+    *tables, leaf = key.split(".")
+    for name in tables:
+        data = data.setdefault(name, {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"--set {text}: the file's {name!r} is not a table")
+    data[leaf] = _value(value)
+
+
+def _value(text: str) -> Any:
+    """Return a number, truth value or quoted text as TOML reads it, else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def _validate(data: dict[str, Any], source: str) -> FabricSpec:
+    kind = data.get("kind")
+    model = KINDS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        what = "missing" if kind is None else f"{kind!r} is not a choice"
+        raise ConfigError(f"{source}: kind: {what}; {nearest(str(kind), KINDS)}")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        found = [f"{source}: {line}" for line in problems.lines(error, model)]
+        raise ConfigError("\n".join(found)) from None
+
+
+def _assignments(values: dict[str, Any]) -> str:
+    # JSON's numbers, truth values and escaped strings are TOML's.
+    return "".join(
+        f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()
+    )

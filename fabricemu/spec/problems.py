@@ -1,0 +1,73 @@
+"""Validation errors as lines: ``dotted.path: what; expected ...; did you mean``."""
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from fabricemu.errors import nearest
+
+_WANTED = {
+    "int_type": "expected a whole number",
+    "float_type": "expected a number",
+    "bool_type": "expected true or false",
+    "string_type": "expected text",
+    "model_type": "expected a table",
+    "string_pattern_mismatch": "expected a name without slashes or a leading dot",
+}
+_LIMIT = {
+    "greater_than_equal": ("at least", "ge"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def paths(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Return the dotted paths of all fields of a specification."""
+    found = []
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found += paths(field.annotation, f"{prefix}{name}.")
+        else:
+            found.append(prefix + name)
+    return found
+
+
+def lines(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Return one line for each mistake in ``error``, which came from ``model``."""
+    return [line for item in error.errors() for line in _lines(item, model)]
+
+
+def hint(path: str, model: type[BaseModel]) -> str:
+    """Return which key was probably meant by an unknown dotted ``path``."""
+    known = paths(model)
+    leaf = path.rpartition(".")[2]
+    elsewhere = [name for name in known if name.rpartition(".")[2] == leaf]
+    if elsewhere:
+        return "did you mean " + " or ".join(map(repr, elsewhere))
+    table = path.rpartition(".")[0]
+    siblings = [name for name in known if table and name.rpartition(".")[0] == table]
+    top = list(dict.fromkeys(name.split(".")[0] for name in known))
+    return nearest(path, siblings or top)
+
+
+def _lines(item: Any, model: type[BaseModel]) -> list[str]:
+    path = ".".join(str(part) for part in item["loc"])
+    kind, value = item["type"], item["input"]
+    if kind == "value_error":
+        texts = str(item["ctx"]["error"]).split("\n")
+        return [f"{path}: {text}" if path else text for text in texts]
+    return [f"{path}: {_what(kind, value, item, path, model)}"]
+
+
+def _what(kind: str, value: object, item: Any, path: str, model: type[BaseModel]) -> str:
+    if kind == "extra_forbidden":
+        return f"unknown key; {hint(path, model)}"
+    if kind == "literal_error":
+        wanted = item["ctx"]["expected"]
+        choices = [word.strip("' ") for word in wanted.replace(" or ", ", ").split(", ")]
+        expected = f"{value!r} is not a choice; expected {wanted}"
+        close = nearest(str(value), [word for word in choices if word != str(value)])
+        return f"{expected}; {close}" if close.startswith("did") else expected
+    if kind in _LIMIT:
+        words, key = _LIMIT[kind]
+        return f"{value!r} is out of range; expected {words} {item['ctx'][key]}"
+    return f"{value!r}; {_WANTED.get(kind, item['msg'])}"

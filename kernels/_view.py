@@ -1,0 +1,121 @@
+"""How compiled code sees the state: a pointer to a table of array addresses.
+
+A NamedTuple of fifty arrays is passed to each function by value, some 350 words a call,
+and its type alone is kilobytes in every symbol: a cold compile took minutes. As a pointer
+it takes seconds, and a load from the table is marked invariant, so that LLVM keeps it in
+a register. Without the JIT the NamedTuple itself is used, by the same names.
+"""
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import (
+    infer_getattr,
+    intrinsic,
+    lower_getattr_generic,
+    models,
+    register_model,
+)
+from numba.np import arrayobj
+
+WORDS = 3  # a row of the table: address and up to two dimensions
+
+
+class StateType(types.Opaque):
+    """Type of the pointer."""
+
+
+STATE = StateType("State")
+register_model(StateType)(models.OpaqueModel)
+
+_fields = {}  # name -> (row, array type)
+
+
+def declare(layout):
+    """Fix the names, element types and dimensions of the arrays, in order."""
+    for row, (name, (dtype, ndim)) in enumerate(layout.items()):
+        _fields[name] = row, types.Array(numba.from_dtype(np.dtype(dtype)), ndim, "C")
+
+
+def table(arrays):
+    """Return the table of a sequence of arrays, which must outlive it."""
+    rows = np.zeros((len(arrays), WORDS), np.int64)
+    for row, array in zip(rows, arrays, strict=True):
+        row[0] = array.ctypes.data
+        row[1 : 1 + array.ndim] = array.shape
+    return rows.ravel()
+
+
+@infer_getattr
+class StateAttribute(AttributeTemplate):
+    """``state.name`` is an array."""
+
+    key = StateType
+
+    def generic_resolve(self, typ, attr):
+        """Return the type of an attribute."""
+        return _fields[attr][1] if attr in _fields else None
+
+
+@lower_getattr_generic(StateType)
+def get_array(context, builder, typ, value, attr):
+    """Build the array of an attribute from its row of the table."""
+    row, array_type = _fields[attr]
+    word = ir.IntType(64)
+    words = builder.bitcast(value, word.as_pointer())
+    numbers = []
+    for k in range(1 + array_type.ndim):
+        load = builder.load(cgutils.gep_inbounds(builder, words, row * WORDS + k))
+        load.set_metadata("invariant.load", builder.module.add_metadata([]))
+        numbers.append(load)
+    array = context.make_array(array_type)(context, builder)
+    itemsize = context.get_constant(types.intp, array_type.dtype.bitwidth // 8) if isinstance(
+        array_type.dtype, types.Integer
+    ) else context.get_constant(types.intp, array_type.dtype.size)
+    shape = numbers[1:]
+    strides = [itemsize]
+    for size in reversed(shape[1:]):
+        strides.insert(0, builder.mul(strides[0], size))
+    arrayobj.populate_array(
+        array,
+        data=builder.inttoptr(numbers[0], array.data.type),
+        shape=shape,
+        strides=strides,
+        itemsize=itemsize,
+        meminfo=None,
+    )
+    return array._getvalue()
+
+
+@intrinsic
+def _attach(typingctx, table):
+    def codegen(context, builder, signature, args):
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        return builder.bitcast(array.data, context.get_value_type(STATE))
+
+    return STATE(table), codegen
+
+
+if numba.config.DISABLE_JIT:
+
+    def handle(state):
+        """Return what an entry takes: the state itself."""
+        return state
+
+    def attach(state):
+        """Return the state of a handle."""
+        return state
+
+else:
+
+    def handle(state):
+        """Return what an entry takes: the table of the state's arrays."""
+        return table(state)
+
+    @numba.njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def attach(table):
+        """Return the state of a handle."""
+        return _attach(table)

@@ -1,0 +1,171 @@
+"""Cells of a DDC leaf: cutting batches, spraying over lanes, putting them in order again."""
+
+from fabricemu.kernels import bits, port, ring
+from fabricemu.kernels._jit import device
+from fabricemu.kernels.random import fold, pick
+from fabricemu.kernels.state import BULK, CELL, CONTROL, LAST, NONE, Exit
+
+GROW_REORDER = int(Exit.GROW_REORDER)
+
+
+@device
+def next_lane(state, dev, leaf, target):
+    """Return the next port of the permuted round robin towards a leaf."""
+    config = state.config[0]
+    lanes = config["lanes"]
+    spray = state.sprays[dev["index"] * config["leaves"] + target]
+    if spray["left"] == 0:
+        h = fold(fold(leaf["lane_seed"], target), spray["cycle"])
+        spray["cycle"] += 1
+        spray["step"] = state.coprimes[pick(h, len(state.coprimes))]
+        spray["lane"] = pick(fold(h, 1), lanes)
+        spray["left"] = lanes
+    lane = spray["lane"]
+    following = lane + spray["step"]
+    spray["lane"] = following - lanes if following >= lanes else following
+    spray["left"] -= 1
+    return dev["first_port"] + leaf["hosts"] + lane
+
+
+@device
+def put_on_lane(state, part, p, lane_class, now):
+    """Return a new entry of lane ``p``; ``settle_on_lane`` must follow once it is filled."""
+    port.advance(state, part, p, now)
+    return ring.push(state, part, 2 * p + lane_class)
+
+
+@device
+def settle_on_lane(state, part, p, lane_class, slot, now):
+    """Start a filled entry if its lane is idle, else count it as waiting."""
+    lane = state.ports[p]
+    if lane["waiting"] == 0 and lane["free_at"] <= now:
+        state.outs[2 * p + lane_class]["committed"] += 1
+        port.transmit(state, part, lane, slot, now)
+        return
+    size = state.entries[slot]["bytes"]
+    waiting = lane["waiting_bytes"] + size
+    lane["waiting"] += 1
+    lane["waiting_bytes"] = waiting
+    if lane_class == BULK:
+        lane["waiting_data"] += size
+    lane["peak"] = max(lane["peak"], waiting)
+    lane["bin_peak"] = max(lane["bin_peak"], waiting)
+
+
+@device
+def send_control(state, part, dev, leaf, target, kind, voq, value, now):
+    """Send a request or a credit to another leaf."""
+    p = next_lane(state, dev, leaf, target)
+    slot = put_on_lane(state, part, p, CONTROL, now)
+    if slot == NONE:
+        return
+    entry = state.entries[slot]
+    entry["sent"] = now
+    entry["qp"] = voq
+    entry["dst"] = target
+    entry["psn"] = value
+    entry["bytes"] = state.config[0]["control_cell"]
+    entry["kind"] = kind
+    entry["flags"] = 0
+    settle_on_lane(state, part, p, CONTROL, slot, now)
+
+
+@device
+def send_cell(state, part, dev, leaf, voq, payload, flags, now):
+    """Send the next cell of a VOQ; return its bytes."""
+    config = state.config[0]
+    target = voq // 2 % config["addresses"] // config["leaf_ports"]
+    size = payload + config["cell_header"]
+    if config["pad"] == 1:
+        size = config["cell_bytes"]
+    p = next_lane(state, dev, leaf, target)
+    slot = put_on_lane(state, part, p, BULK, now)
+    if slot == NONE:
+        return size
+    source = state.voqs[voq]
+    entry = state.entries[slot]
+    entry["sent"] = now
+    entry["qp"] = voq
+    entry["dst"] = target
+    entry["psn"] = source["next_seq"]
+    entry["bytes"] = size
+    entry["kind"] = CELL
+    entry["flags"] = flags
+    source["next_seq"] += 1
+    leaf["cells"] += 1
+    settle_on_lane(state, part, p, BULK, slot, now)
+    return size
+
+
+@device
+def cut(state, part, dev, leaf, voq, first, last, now):
+    """Cut the packets ``first .. last - 1`` of a VOQ's ring into one run of cells.
+
+    A cell that holds the last byte of a packet is flagged, and the packet keeps its number.
+    """
+    config = state.config[0]
+    out = state.outs[config["port_rings"] + voq]
+    room = config["cell_bytes"] - config["cell_header"]
+    held = 0
+    flags = 0
+    marked = first
+    seq = state.voqs[voq]["next_seq"]
+    for index in range(first, last):
+        slot = out["offset"] + (index & out["mask"])
+        left = state.entries[slot]["bytes"]
+        while held + left > room:
+            left -= room - held
+            size = send_cell(state, part, dev, leaf, voq, room, flags, now)
+            marked = note_cell(state, out, marked, index, seq, size)
+            seq += 1
+            held = 0
+            flags = 0
+        held += left
+        flags = LAST
+    size = send_cell(state, part, dev, leaf, voq, held, flags, now)
+    note_cell(state, out, marked, last, seq, size)
+    span = state.config[0]["span"]
+    if seq - state.reassembly[voq]["expected"] >= span:
+        state.parts[part]["grow"] = GROW_REORDER
+
+
+@device
+def note_cell(state, out, marked, index, seq, size):
+    """Note for packets ``marked .. index - 1`` that their last byte is in cell ``seq``."""
+    for packet in range(marked, index):
+        trail = state.trails[out["offset"] + (packet & out["mask"])]
+        trail["last_seq"] = seq
+        trail["last_cell_bytes"] = size
+    return index
+
+
+@device
+def accept(state, leaf, voq, seq):
+    """Take a cell into the reorder buffer of its stream; return whether it is in order."""
+    stream = state.reassembly[voq]
+    expected = stream["expected"]
+    if seq - expected > leaf["depth"]:
+        leaf["depth"] = seq - expected
+    mask = state.config[0]["span"] - 1
+    base = voq * (state.config[0]["span"] >> bits.WORD)
+    if seq != expected:
+        bits.put(state.cell_bits, base, mask, seq)
+        return False
+    expected += 1
+    while bits.test(state.cell_bits, base, mask, expected):
+        bits.clear(state.cell_bits, base, mask, expected)
+        expected += 1
+    stream["expected"] = expected
+    return True
+
+
+@device
+def stamp(state, voq, seq, now):
+    """Note when the cell with the last byte of some packets arrived."""
+    ins = state.ins[state.config[0]["port_rings"] + voq]
+    for index in range(ins["head"], ins["published"]):
+        trail = state.trails[ins["offset"] + (index & ins["mask"])]
+        if trail["last_seq"] == seq:
+            trail["last_cell"] = now
+        elif trail["last_seq"] > seq:
+            return

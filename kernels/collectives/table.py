@@ -1,0 +1,28 @@
+"""The table of algorithms."""
+
+from fabricemu.kernels._jit import device
+from fabricemu.kernels.collectives import (
+    all_to_all,
+    barrier,
+    broadcast,
+    halving_doubling,
+    ring,
+)
+
+RING, HALVING_DOUBLING, SHIFT, AT_ONCE, DISSEMINATION = 0, 1, 2, 3, 4
+BROADCAST = 4  # kind of collective; the others differ by algorithm alone
+
+
+@device
+def step(instance, position, s, size):
+    """Return (peer position or NONE, bytes, whether a message is expected) of a step."""
+    algorithm = instance["algorithm"]
+    if algorithm == RING:
+        if instance["kind"] == BROADCAST:
+            return broadcast.step(instance, position, s, size)
+        return ring.step(instance, position, s, size)
+    if algorithm == HALVING_DOUBLING:
+        return halving_doubling.step(instance, position, s, size)
+    if algorithm == DISSEMINATION:
+        return barrier.step(instance, position, s, size)
+    return all_to_all.step(instance, position, s, size)

@@ -1,0 +1,107 @@
+"""The run loop: windows of the smallest link latency, devices in parallel within each."""
+
+import numba
+
+from fabricemu.kernels import ddc_leaf, host, packet_switch
+from fabricemu.kernels._jit import device, entry
+from fabricemu.kernels._view import attach
+from fabricemu.kernels.state import HOST, INF, LEAF, Exit
+from fabricemu.kernels.work import set_timer
+
+DONE, CHUNK, SAMPLE, DRAIN = int(Exit.DONE), int(Exit.CHUNK), int(Exit.SAMPLE), int(Exit.DRAIN)
+
+
+@device
+def step_part(state, part, start, end):
+    """Step every device of a part that has something to do before ``end``."""
+    window = state.config[0]["window"]
+    for k in range(state.part_ptr[part], state.part_ptr[part + 1]):
+        d = state.part_devices[k]
+        if state.due[d] >= end:
+            continue
+        dev = state.devices[d]
+        dev["stepped"] = window
+        if dev["kind"] == HOST:
+            state.due[d] = host.step(state, part, d, start, end)
+        elif dev["kind"] == LEAF:
+            state.due[d] = ddc_leaf.step(state, part, d, start, end)
+        else:
+            state.due[d] = packet_switch.step(state, part, d, start, end)
+
+
+@device
+def publish_part(state, part):
+    """Publish what the devices of a part sent in this window."""
+    window = state.config[0]["window"]
+    for k in range(state.part_ptr[part], state.part_ptr[part + 1]):
+        dev = state.devices[state.part_devices[k]]
+        if dev["stepped"] == window:
+            packet_switch.publish(state, part, dev)
+            if dev["kind"] == LEAF:
+                ddc_leaf.publish(state, part, dev)
+
+
+@device
+def merge(state):
+    """Spread signals and wake-ups of all parts; return the first exit that a part asks for."""
+    config = state.config[0]
+    status = DONE
+    finished = 0
+    for part in range(config["parts"]):
+        share = state.parts[part]
+        for k in range(share["signals"]):
+            op = state.signal_op[part, k]
+            rank = state.ops[op]["rank"]
+            time = state.signal_time[part, k]
+            set_timer(state, state.hosts[rank], time, 2 * op + 1)
+            state.due[rank] = min(state.due[rank], time)
+        share["signals"] = 0
+        wake = state.wake[part]
+        for d in range(len(wake)):
+            if wake[d] < state.due[d]:
+                state.due[d] = wake[d]
+            wake[d] = INF
+        status = max(status, max(share["status"], share["grow"]))
+        share["grow"] = DONE
+        finished += share["done"]
+    if status == DONE and finished >= config["drain"]:
+        return DRAIN
+    return status
+
+
+@device
+def first_due(state):
+    """Return the time of the next event of any device."""
+    soonest = INF
+    for d in range(len(state.due)):
+        soonest = min(soonest, state.due[d])
+    return soonest
+
+
+@entry
+def run(handle, windows):
+    """Run up to ``windows`` windows of the state of ``handle``; return an ``Exit``."""
+    state = attach(handle)
+    config = state.config[0]
+    parts = config["parts"]
+    for _ in range(windows):
+        start = first_due(state)
+        if start == INF:
+            return DONE
+        if start >= config["bin_end"]:
+            return SAMPLE
+        end = min(start + config["lookahead"], config["bin_end"])
+        config["window"] += 1
+        config["now"] = start
+        if parts == 1:
+            step_part(state, 0, start, end)
+            publish_part(state, 0)
+        else:
+            for part in numba.prange(parts):
+                step_part(attach(handle), part, start, end)
+            for part in numba.prange(parts):
+                publish_part(attach(handle), part)
+        status = merge(state)
+        if status != DONE:
+            return status
+    return CHUNK

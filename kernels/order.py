@@ -1,0 +1,104 @@
+"""The arrivals of one window at one device, in the order of time."""
+
+from fabricemu.kernels._jit import device
+from fabricemu.kernels.random import tie
+from fabricemu.kernels.state import INF
+
+PORT_BITS = 16
+PORT_MASK = (1 << PORT_BITS) - 1
+DIRECT = 16  # up to here insertion sort alone is fastest
+
+
+@device
+def gather(state, part, dev, end):
+    """Take all arrivals before ``end`` from the device's rings; return their number, next.
+
+    ``next`` is the time of the first arrival that stays. Afterwards ``sort_time`` and
+    ``sort_slot`` hold time and (entry << PORT_BITS | port) in order.
+    """
+    first = dev["first_port"]
+    count = 0
+    later = INF
+    times = state.key_time[part]
+    slots = state.key_slot[part]
+    entries = state.entries
+    for port in range(dev["n_ports"]):
+        for ring in range(2 * (first + port), 2 * (first + port) + 2):
+            ins = state.ins[ring]
+            head = ins["head"]
+            published = ins["published"]
+            if head == published:
+                continue
+            offset = ins["offset"]
+            mask = ins["mask"]
+            while head < published:
+                slot = offset + (head & mask)
+                time = entries[slot]["time"]
+                if time >= end:
+                    later = min(later, time)
+                    break
+                times[count] = time
+                slots[count] = (slot << PORT_BITS) | port
+                count += 1
+                head += 1
+            ins["head"] = head
+    return count, later
+
+
+@device
+def sort(state, part, count, start, seed):
+    """Order ``count`` gathered arrivals: bucket by time, then insertion sort."""
+    times = state.sort_time[part]
+    slots = state.sort_slot[part]
+    from_times = state.key_time[part]
+    from_slots = state.key_slot[part]
+    if count <= DIRECT:
+        for k in range(count):
+            times[k] = from_times[k]
+            slots[k] = from_slots[k]
+    else:
+        shift = 0
+        span = state.config[0]["lookahead"]
+        while (span >> shift) > 2 * count:
+            shift += 1
+        buckets = (span >> shift) + 1
+        heads = state.counts[part]
+        for b in range(buckets + 1):
+            heads[b] = 0
+        for k in range(count):
+            heads[((from_times[k] - start) >> shift) + 1] += 1
+        for b in range(1, buckets):
+            heads[b + 1] += heads[b]
+        for k in range(count):
+            b = (from_times[k] - start) >> shift
+            place = heads[b]
+            heads[b] = place + 1
+            times[place] = from_times[k]
+            slots[place] = from_slots[k]
+    insertion(times, slots, count, seed)
+
+
+@device
+def insertion(times, slots, count, seed):
+    """Finish the order; arrivals at one instant by their tie hash, then by port."""
+    for k in range(1, count):
+        time = times[k]
+        if times[k - 1] < time:
+            continue
+        slot = slots[k]
+        place = k
+        rank = -1
+        while place > 0 and times[place - 1] >= time:
+            if times[place - 1] == time:
+                port = slot & PORT_MASK
+                other = slots[place - 1] & PORT_MASK
+                if rank < 0:
+                    rank = tie(seed, port, time)
+                before = tie(seed, other, time)
+                if before < rank or (before == rank and other <= port):
+                    break
+            times[place] = times[place - 1]
+            slots[place] = slots[place - 1]
+            place -= 1
+        times[place] = time
+        slots[place] = slot

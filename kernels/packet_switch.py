@@ -1,0 +1,88 @@
+"""Output-queued switch: Ethernet switches, fabric elements and scale-up switches alike."""
+
+from fabricemu.kernels import order, port, ring
+from fabricemu.kernels._jit import device
+from fabricemu.kernels.random import fold, pick
+from fabricemu.kernels.state import ADAPTIVE, DATA, ECMP, ROUND_ROBIN
+
+
+@device
+def least_queued(state, part, first, count, start, now):
+    """Return the port with the shortest queue, walking cyclically from ``start``."""
+    best = -1
+    least = 0
+    for k in range(count):
+        p = start + k
+        if p >= count:
+            p -= count
+        p += first
+        port.advance(state, part, p, now)
+        candidate = state.ports[p]
+        load = 2 * candidate["waiting_bytes"]
+        if candidate["free_at"] > now:
+            load += 1
+        if best < 0 or load < least:
+            best = p
+            least = load
+            if load == 0:
+                break
+    return best
+
+
+@device
+def route(state, part, dev, entry, now):
+    """Return the output port of a packet (docs/model.md section 2)."""
+    address = entry["dst"]
+    if dev["lo"] <= address and address < dev["hi"]:
+        group = (address - dev["lo"]) // dev["div"]
+        count = dev["bundle"]
+        first = dev["first_port"] + group * count
+        turn = dev["turn_base"] + group + 1
+    else:
+        count = dev["up_count"]
+        first = dev["first_port"] + dev["up_first"]
+        turn = dev["turn_base"]
+    if count == 1:
+        return first
+    choice = dev["choice"]
+    if choice == ECMP:
+        kind = 0 if entry["kind"] == DATA else 1
+        return first + pick(fold(fold(dev["path_seed"], entry["qp"]), kind), count)
+    if choice == ROUND_ROBIN:
+        offset = state.turns[turn] % count
+        state.turns[turn] += 1
+        return first + offset
+    start = pick(fold(dev["path_seed"], dev["counter"]), count)
+    dev["counter"] += 1
+    if choice == ADAPTIVE:
+        return least_queued(state, part, first, count, start, now)
+    return first + start
+
+
+@device
+def step(state, part, d, start, end):
+    """Handle the window [start, end); return the time of the device's next event."""
+    dev = state.devices[d]
+    count, later = order.gather(state, part, dev, end)
+    order.sort(state, part, count, start, dev["tie_seed"])
+    times = state.sort_time[part]
+    slots = state.sort_slot[part]
+    for k in range(count):
+        source = slots[k] >> order.PORT_BITS
+        entry = state.entries[source]
+        out = route(state, part, dev, entry, times[k])
+        port.enqueue(state, part, out, port.class_of(entry["kind"]), source, times[k])
+    return min(later, port.flush(state, part, dev, end))
+
+
+@device
+def publish(state, part, dev):
+    """Show the neighbours what this device has sent."""
+    first = dev["first_port"]
+    for p in range(first, first + dev["n_ports"]):
+        peer = state.ports[p]["peer"]
+        for lane in range(2):
+            out = state.outs[2 * p + lane]
+            ins = state.ins[2 * peer + lane]
+            if out["published"] != out["committed"] or out["seen"] != ins["head"]:
+                ring.publish(state, part, 2 * p + lane, 2 * peer + lane)

@@ -1,0 +1,75 @@
+"""What a reference run returns; times in ps, sizes in bytes."""
+
+from dataclasses import dataclass, field
+
+NONE = -1
+
+
+@dataclass
+class Message:
+    """One message and what became of it.
+
+    The last seven fields belong to the packet that completed the message: its start on the
+    sender's wire, its index within the message, and its way through a VOQ and cells.
+    """
+
+    src: int
+    dst: int
+    channel: int
+    bytes: int
+    op: int = NONE
+    collective: int = NONE
+    part: int = 0
+    step: int = 0
+    created: int = NONE
+    first_tx: int = NONE
+    delivered: int = NONE
+    acked: int = NONE
+    packets: int = 0
+    retransmits: int = 0
+    sent: int = NONE
+    completing: int = 0
+    voq_in: int = 0
+    voq_head: int = 0
+    voq_out: int = 0
+    last_cell: int = 0
+    released: int = 0
+    # where it lies in the numbering of its QP, and how much of it the receiver has
+    first_psn: int = field(default=0, repr=False)
+    received: int = field(default=0, repr=False)
+
+    @property
+    def last_psn(self) -> int:
+        return self.first_psn + self.packets - 1
+
+
+@dataclass
+class ReferenceResult:
+    """Messages in the order of posting, times of operations, and counters.
+
+    Lists of ports have one entry per port of the network, lists of devices one per device,
+    lists of hosts one per rank.
+    """
+
+    messages: list[Message]
+    op_start: list[int]
+    op_finish: list[int]
+    # ports
+    tx_bytes: list[int]
+    tx_packets: list[int]
+    drops: list[int]
+    peak: list[int]
+    # devices
+    requests: list[int]
+    credits: list[int]
+    blocked: list[int]
+    reorder: list[int]
+    cells: list[int]
+    # hosts
+    retransmits: list[int]
+    timeouts: list[int]
+    nacks: list[int]
+    duplicates: list[int]
+    discards: list[int]
+    # queue pairs, by number
+    qp_reorder: list[int]
