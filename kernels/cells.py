@@ -1,5 +1,6 @@
 """Cells of a DDC leaf: cutting batches, spraying over lanes, putting them in order again."""
 
+import numpy as np
 from fabricemu.kernels import bits, port, ring
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.random import fold, pick
@@ -42,7 +43,7 @@ def settle_on_lane(state, part, p, lane_class, slot, now):
         state.outs[2 * p + lane_class]["committed"] += 1
         port.transmit(state, part, lane, slot, now)
         return
-    size = state.entries[slot]["bytes"]
+    size = np.int64(state.entries[slot]["bytes"])
     waiting = lane["waiting_bytes"] + size
     lane["waiting"] += 1
     lane["waiting_bytes"] = waiting
@@ -112,7 +113,7 @@ def cut(state, part, dev, leaf, voq, first, last, now):
     seq = state.voqs[voq]["next_seq"]
     for index in range(first, last):
         slot = out["offset"] + (index & out["mask"])
-        left = state.entries[slot]["bytes"]
+        left = np.int64(state.entries[slot]["bytes"])
         while held + left > room:
             left -= room - held
             size = send_cell(state, part, dev, leaf, voq, room, flags, now)

@@ -1,5 +1,6 @@
 """Collectives, expanded as they run: a step counter per (collective, rank, part)."""
 
+import numpy as np
 from fabricemu.kernels import bits, message, nic, work
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.collectives import segment, table
@@ -29,7 +30,7 @@ def send(state, part, host, instance, op, piece, s, peer, size, now):
     m = message.create(state, part, size, now)
     if m == NONE:
         return
-    position = state.ops[op]["position"]
+    position = np.int64(state.ops[op]["position"])
     record = state.messages[m]
     slots = instance["steps"]
     record["number"] = instance["number"] + (piece * instance["n"] + position) * slots + s
@@ -52,7 +53,7 @@ def received(state, instance, index, s):
 def advance(state, part, host, op, piece, now):
     """Take one step of a part if it can; return whether it could."""
     instance = state.instances[state.ops[op]["instance"]]
-    position = state.ops[op]["position"]
+    position = np.int64(state.ops[op]["position"])
     index = instance["states"] + position * instance["parts"] + piece
     progress = state.part_states[index]
     s = progress["step"]

@@ -1,5 +1,6 @@
 """DDC leaf: VOQs, credits, cells (docs/model.md section 5)."""
 
+import numpy as np
 from fabricemu.kernels import cells, order, port, ring
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.random import tie
@@ -40,7 +41,7 @@ def receive_packet(state, part, dev, slot, now):
         count = (missing + credit - 1) // credit
         queue["asked"] += count * credit
         leaf["requests"] += 1
-        target = entry["dst"] // config["leaf_ports"]
+        target = np.int64(entry["dst"]) // config["leaf_ports"]
         if target == dev["index"]:
             on_request(state, dev, voq, count, now)
         else:
@@ -58,7 +59,7 @@ def leave(state, part, dev, voq, now):
     while last < out["tail"] and queue["balance"] > 0:
         slot = out["offset"] + (last & out["mask"])
         trail = state.trails[slot]
-        size = state.entries[slot]["bytes"]
+        size = np.int64(state.entries[slot]["bytes"])
         queue["balance"] -= size
         queue["queued"] -= size
         trail["voq_head"] = max(trail["voq_in"], queue["last_out"])
@@ -226,10 +227,11 @@ def first_tick(state, dev, leaf, now):
 def receive_cell(state, part, dev, slot, now):
     """Reassemble: whatever is complete and in order goes to the egress port."""
     entry = state.entries[slot]
-    voq = entry["qp"]
+    voq = np.int64(entry["qp"])
+    seq = np.int64(entry["psn"])
     if entry["flags"] & LAST:
-        cells.stamp(state, voq, entry["psn"], now)
-    if not cells.accept(state, state.leaves[dev["index"]], voq, entry["psn"]):
+        cells.stamp(state, voq, seq, now)
+    if not cells.accept(state, state.leaves[dev["index"]], voq, seq):
         return
     expected = state.reassembly[voq]["expected"]
     ins = state.ins[state.config[0]["port_rings"] + voq]
@@ -249,9 +251,9 @@ def arrive(state, part, dev, slot, now):
     if kind == CELL:
         receive_cell(state, part, dev, slot, now)
     elif kind == REQUEST:
-        on_request(state, dev, entry["qp"], entry["psn"], now)
+        on_request(state, dev, np.int64(entry["qp"]), np.int64(entry["psn"]), now)
     elif kind == CREDIT:
-        on_credit(state, part, dev, entry["qp"], now)
+        on_credit(state, part, dev, np.int64(entry["qp"]), now)
     else:
         receive_packet(state, part, dev, slot, now)
 

@@ -1,5 +1,6 @@
 """One window of a host: departures, timers, arrivals, in the order of time."""
 
+import numpy as np
 from fabricemu.kernels import nic, order, port, program, work
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.state import DATA, INF, NONE
@@ -65,7 +66,7 @@ def receive_ack(state, part, host, slot, now):
     """Handle an ACK or NACK."""
     if not nic.on_ack(state, slot, now):
         return
-    qp = state.entries[slot]["qp"]
+    qp = np.int64(state.entries[slot]["qp"])
     m = nic.next_acknowledged(state, part, qp, now)
     while m != NONE:
         program.acknowledged(state, part, m)

@@ -1,7 +1,7 @@
 """The run loop: windows of the smallest link latency, devices in parallel within each."""
 
 import numba
-
+import numpy as np
 from fabricemu.kernels import ddc_leaf, host, packet_switch
 from fabricemu.kernels._jit import device, entry
 from fabricemu.kernels._view import attach
@@ -84,6 +84,7 @@ def run(handle, windows):
     state = attach(handle)
     config = state.config[0]
     parts = config["parts"]
+    alone = parts - parts  # int64: a literal would compile everything twice
     for _ in range(windows):
         start = first_due(state)
         if start == INF:
@@ -94,13 +95,13 @@ def run(handle, windows):
         config["window"] += 1
         config["now"] = start
         if parts == 1:
-            step_part(state, 0, start, end)
-            publish_part(state, 0)
+            step_part(state, alone, start, end)
+            publish_part(state, alone)
         else:
             for part in numba.prange(parts):
-                step_part(attach(handle), part, start, end)
+                step_part(attach(handle), np.int64(part), start, end)
             for part in numba.prange(parts):
-                publish_part(attach(handle), part)
+                publish_part(attach(handle), np.int64(part))
         status = merge(state)
         if status != DONE:
             return status

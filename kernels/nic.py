@@ -1,5 +1,6 @@
 """The NIC: queue pairs, their senders and receivers (docs/model.md section 3)."""
 
+import numpy as np
 from fabricemu.kernels import bits, message, port, ring
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.state import ACK, BULK, CONTROL, DATA, INF, LAST, NACK, NONE
@@ -154,9 +155,9 @@ def acknowledge(state, part, p, qp, kind):
 def receive_in_order(state, part, host, p, slot):
     """Handle data at a go-back-N receiver; return the message it completed, or NONE."""
     entry = state.entries[slot]
-    qp = entry["qp"]
+    qp = np.int64(entry["qp"])
     receiver = state.receivers[qp]
-    psn = entry["psn"]
+    psn = np.int64(entry["psn"])
     expected = receiver["expected"]
     if psn < expected:
         host["duplicates"] += 1
@@ -215,9 +216,9 @@ def settle(state, qp):
 def receive_any_order(state, part, host, p, slot):
     """Handle data at a selective-repeat receiver; return the completed message, or NONE."""
     entry = state.entries[slot]
-    qp = entry["qp"]
+    qp = np.int64(entry["qp"])
     receiver = state.receivers[qp]
-    psn = entry["psn"]
+    psn = np.int64(entry["psn"])
     config = state.config[0]
     base = bit_base(state, qp)
     mask = config["reorder"] - 1
@@ -264,9 +265,9 @@ def note_received(state, qp, expected, sack):
 def on_ack(state, slot, now):
     """Update the sender; return whether the acknowledgement counts (is not outdated)."""
     entry = state.entries[slot]
-    qp = entry["qp"]
+    qp = np.int64(entry["qp"])
     sender = state.senders[qp]
-    expected = entry["psn"]
+    expected = np.int64(entry["psn"])
     una = sender["una"]
     if expected < una:
         return False

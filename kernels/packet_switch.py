@@ -1,5 +1,6 @@
 """Output-queued switch: Ethernet switches, fabric elements and scale-up switches alike."""
 
+import numpy as np
 from fabricemu.kernels import order, port, ring
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.random import fold, pick
@@ -32,7 +33,7 @@ def least_queued(state, part, first, count, start, now):
 @device
 def route(state, part, dev, entry, now):
     """Return the output port of a packet (docs/model.md section 2)."""
-    address = entry["dst"]
+    address = np.int64(entry["dst"])
     if dev["lo"] <= address and address < dev["hi"]:
         group = (address - dev["lo"]) // dev["div"]
         count = dev["bundle"]
@@ -46,8 +47,8 @@ def route(state, part, dev, entry, now):
         return first
     choice = dev["choice"]
     if choice == ECMP:
-        kind = 0 if entry["kind"] == DATA else 1
-        return first + pick(fold(fold(dev["path_seed"], entry["qp"]), kind), count)
+        kind = np.int64(entry["kind"] != DATA)
+        return first + pick(fold(fold(dev["path_seed"], np.int64(entry["qp"])), kind), count)
     if choice == ROUND_ROBIN:
         offset = state.turns[turn] % count
         state.turns[turn] += 1

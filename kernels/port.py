@@ -1,5 +1,6 @@
 """A port: two classes in strict priority, FIFO within each, drained when touched."""
 
+import numpy as np
 from fabricemu.kernels import ring
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.state import BULK, CONTROL, INF, NONE
@@ -19,7 +20,7 @@ def transmission(port, size):
 def transmit(state, part, port, slot, start):
     """Put an entry on the wire at ``start``."""
     entry = state.entries[slot]
-    wire = entry["bytes"] + port["gap"]
+    wire = np.int64(entry["bytes"]) + port["gap"]
     free = start + transmission(port, wire)
     arrival = free + port["latency"]
     entry["time"] = arrival
@@ -42,7 +43,7 @@ def depart(state, part, p, start):
         out = state.outs[2 * p + 1]
     slot = out["offset"] + (out["committed"] & out["mask"])
     out["committed"] += 1
-    size = state.entries[slot]["bytes"]
+    size = np.int64(state.entries[slot]["bytes"])
     port["waiting"] -= 1
     port["waiting_bytes"] -= size
     if is_bulk:
@@ -66,7 +67,7 @@ def enqueue(state, part, p, lane, source, now):
     """
     advance(state, part, p, now)
     port = state.ports[p]
-    size = state.entries[source]["bytes"]
+    size = np.int64(state.entries[source]["bytes"])
     idle = port["waiting"] == 0 and port["free_at"] <= now
     if (
         not idle

@@ -1,5 +1,6 @@
 """The DAG of each rank: activation, begin, finish, matching (docs/model.md section 4)."""
 
+import numpy as np
 from fabricemu.kernels import collective, message, nic, work
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.state import (
@@ -22,9 +23,11 @@ ANY = -1
 def activate(state, part, host, op, now):
     """Count one predecessor of an operation as done."""
     record = state.ops[op]
-    if record["kind"] == GATE and record["mode"] == GATE_FIFO:
-        open_next(state, part, host, op, now)
-        return
+    while record["kind"] == GATE and record["mode"] == GATE_FIFO:
+        op = open_next(state, op, now)
+        if op == NONE or signalled(state, part, host, op, now):
+            return
+        record = state.ops[op]
     if record["kind"] == GATE and record["mode"] == GATE_ANY and record["remaining"] <= 0:
         return
     record["remaining"] -= 1
@@ -38,8 +41,8 @@ def activate(state, part, host, op, now):
 
 
 @device
-def open_next(state, part, host, op, now):
-    """Let a FIFO gate activate its next successor."""
+def open_next(state, op, now):
+    """Return the next successor that a FIFO gate activates, or NONE."""
     record = state.ops[op]
     if record["started"] == NONE:
         record["started"] = now
@@ -48,21 +51,19 @@ def open_next(state, part, host, op, now):
         record["finished"] = now
     edge = state.succ_ptr[op] + record["order"]
     record["order"] += 1
-    if edge < state.succ_ptr[op + 1]:
-        reach(state, part, host, state.succ[edge], now)
+    return state.succ[edge] if edge < state.succ_ptr[op + 1] else NONE
 
 
 @device
-def reach(state, part, host, op, now):
-    """Activate an operation of this rank now, of another after the gate latency."""
-    target = state.ops[op]["rank"]
-    if target == host["rank"]:
-        activate(state, part, host, op, now)
-        return
+def signalled(state, part, host, op, now):
+    """Activate an operation of another rank after the gate latency; return whether it is one."""
+    if state.ops[op]["rank"] == host["rank"]:
+        return False
     share = state.parts[part]
     state.signal_time[part, share["signals"]] = now + state.config[0]["gate_latency"]
     state.signal_op[part, share["signals"]] = op
     share["signals"] += 1
+    return True
 
 
 @device
@@ -86,11 +87,12 @@ def make_ready(state, part, op):
 
 
 @device
-def successors(state, part, host, op, by_start, now):
+def successors(state, part, host, done, by_start, now):
     """Activate the successors of an operation by one kind of edge, in order."""
-    for edge in range(state.succ_ptr[op], state.succ_ptr[op + 1]):
-        if state.succ_start[edge] == by_start:
-            reach(state, part, host, state.succ[edge], now)
+    for edge in range(state.succ_ptr[done], state.succ_ptr[done + 1]):
+        op = state.succ[edge]
+        if state.succ_start[edge] == by_start and not signalled(state, part, host, op, now):
+            activate(state, part, host, op, now)
 
 
 @device
@@ -124,7 +126,7 @@ def begin_send(state, part, host, op, now):
     if record["bytes"] <= state.config[0]["eager"]:
         work.queue(state, part, op, FINISH)
     if record["qp"] != NONE:
-        nic.post(state, record["qp"], m)
+        nic.post(state, np.int64(record["qp"]), m)
         return
     own = state.messages[m]
     own["qp"] = NONE
@@ -145,7 +147,7 @@ def finish(state, part, host, op, now):
     record["finished"] = now
     if record["stream"] != NONE:
         stream = state.streams[record["stream"]]
-        following = stream["head"]
+        following = np.int64(stream["head"])
         if following == NONE:
             stream["busy"] = 0
         else:
@@ -212,7 +214,7 @@ def next_order(host):
 def match_arrival(state, part, host, send):
     """Give an arrived message to the earliest posted RECV that fits, or keep it."""
     box = state.boxes[state.ops[send]["box"]]
-    op = box["posted"]
+    op = np.int64(box["posted"])
     wild, before = fitting_wildcard(state, host, box)
     if wild != NONE and (op == NONE or state.ops[wild]["order"] < state.ops[op]["order"]):
         remove_wildcard(state, host, wild, before)
@@ -246,14 +248,14 @@ def fitting_wildcard(state, host, box):
     op = host["wild_head"]
     while op != NONE and not fits(state.ops[op], box):
         before = op
-        op = state.ops[op]["next"]
+        op = np.int64(state.ops[op]["next"])
     return op, before
 
 
 @device
 def remove_wildcard(state, host, op, before):
     """Take a RECV off the host's list of wildcards."""
-    following = state.ops[op]["next"]
+    following = np.int64(state.ops[op]["next"])
     if before == NONE:
         host["wild_head"] = following
     else:
@@ -266,7 +268,7 @@ def remove_wildcard(state, host, op, before):
 def begin_recv(state, part, host, op):
     """Take the earliest arrived message that fits, or wait."""
     record = state.ops[op]
-    chosen = record["box"]
+    chosen = np.int64(record["box"])
     if chosen == NONE:
         chosen = earliest_box(state, host, record)
     if chosen != NONE and state.boxes[chosen]["arrived"] != NONE:

@@ -9,7 +9,6 @@ from collections import namedtuple
 from enum import IntEnum
 
 import numpy as np
-
 from fabricemu.kernels import _view
 
 INF = 1 << 62
