@@ -4,7 +4,13 @@ A NamedTuple of fifty arrays is passed to each function by value, some 350 words
 and its type alone is kilobytes in every symbol: a cold compile took minutes. As a pointer
 it takes seconds, and a load from the table is marked invariant, so that LLVM keeps it in
 a register. Without the JIT the NamedTuple itself is used, by the same names.
+
+An index into these arrays is never negative, so unlike NumPy's theirs are not wrapped
+around: that saves a load, a comparison and a select at each access (unless bounds are
+checked, when ordinary arrays are used).
 """
+
+import operator
 
 import numba
 import numpy as np
@@ -15,6 +21,7 @@ from numba.core.typing.templates import AttributeTemplate
 from numba.extending import (
     infer_getattr,
     intrinsic,
+    lower_builtin,
     lower_getattr_generic,
     models,
     register_model,
@@ -31,13 +38,19 @@ class StateType(types.Opaque):
 STATE = StateType("State")
 register_model(StateType)(models.OpaqueModel)
 
+
+class Table(types.Array):
+    """Type of an array of the state: indices count from 0."""
+
+
 _fields = {}  # name -> (row, array type)
 
 
 def declare(layout):
     """Fix the names, element types and dimensions of the arrays, in order."""
+    kind = types.Array if numba.config.BOUNDSCHECK else Table
     for row, (name, (dtype, ndim)) in enumerate(layout.items()):
-        _fields[name] = row, types.Array(numba.from_dtype(np.dtype(dtype)), ndim, "C")
+        _fields[name] = row, kind(numba.from_dtype(np.dtype(dtype)), ndim, "C")
 
 
 def table(arrays):
@@ -88,6 +101,86 @@ def get_array(context, builder, typ, value, attr):
         meminfo=None,
     )
     return array._getvalue()
+
+
+register_model(Table)(models.ArrayModel)
+
+
+def element(context, builder, array_type, array, indices):
+    """Return the pointer to one element."""
+    view = arrayobj.make_array(array_type)(context, builder, array)
+    offset = indices[0]
+    shape = cgutils.unpack_tuple(builder, view.shape)
+    for size, index in zip(shape[1:], indices[1:], strict=True):
+        offset = builder.add(builder.mul(offset, size), index)
+    return builder.gep(view.data, [offset], inbounds=True)
+
+
+def _load(context, builder, array_type, pointer):
+    if isinstance(array_type.dtype, types.Record):
+        return pointer
+    return arrayobj.load_item(context, builder, array_type, pointer)
+
+
+def _index(context, builder, value, index_type):
+    return context.cast(builder, value, index_type, types.int64)
+
+
+@lower_builtin(operator.getitem, Table, types.Integer)
+def get_item(context, builder, sig, args):
+    """Return ``array[index]``: of a 2-D array the row."""
+    array_type = sig.args[0]
+    index = _index(context, builder, args[1], sig.args[1])
+    if array_type.ndim == 1:
+        pointer = element(context, builder, array_type, args[0], [index])
+        return _load(context, builder, array_type, pointer)
+    view = arrayobj.make_array(array_type)(context, builder, args[0])
+    size = cgutils.unpack_tuple(builder, view.shape)[1]
+    row = context.make_array(sig.return_type)(context, builder)
+    arrayobj.populate_array(
+        row,
+        data=builder.gep(view.data, [builder.mul(index, size)], inbounds=True),
+        shape=[size],
+        strides=[view.itemsize],
+        itemsize=view.itemsize,
+        meminfo=None,
+    )
+    return row._getvalue()
+
+
+@lower_builtin(operator.getitem, Table, types.UniTuple)
+def get_item_of_two(context, builder, sig, args):
+    """Return ``array[i, j]``."""
+    array_type, index_type = sig.args
+    indices = [
+        _index(context, builder, value, index_type.dtype)
+        for value in cgutils.unpack_tuple(builder, args[1])
+    ]
+    pointer = element(context, builder, array_type, args[0], indices)
+    return _load(context, builder, array_type, pointer)
+
+
+@lower_builtin(operator.setitem, Table, types.Integer, types.Any)
+def set_item(context, builder, sig, args):
+    """Carry out ``array[index] = value``."""
+    array_type, index_type, value_type = sig.args
+    index = _index(context, builder, args[1], index_type)
+    pointer = element(context, builder, array_type, args[0], [index])
+    value = context.cast(builder, args[2], value_type, array_type.dtype)
+    arrayobj.store_item(context, builder, array_type, value, pointer)
+
+
+@lower_builtin(operator.setitem, Table, types.UniTuple, types.Any)
+def set_item_of_two(context, builder, sig, args):
+    """Carry out ``array[i, j] = value``."""
+    array_type, index_type, value_type = sig.args
+    indices = [
+        _index(context, builder, value, index_type.dtype)
+        for value in cgutils.unpack_tuple(builder, args[1])
+    ]
+    pointer = element(context, builder, array_type, args[0], indices)
+    value = context.cast(builder, args[2], value_type, array_type.dtype)
+    arrayobj.store_item(context, builder, array_type, value, pointer)
 
 
 @intrinsic

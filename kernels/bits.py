@@ -4,6 +4,7 @@ from fabricemu.kernels._jit import device
 
 WORD = 5
 LOW = 31
+WHOLE = (1 << 32) - 1
 
 
 @device
@@ -39,3 +40,21 @@ def window(words, base, mask, index):
     if shift > 0:
         bits |= words[base + ((word + 2) & last)] << (64 - shift)
     return bits
+
+
+@device
+def merge(words, base, mask, index, pattern):
+    """Set the bits of a 64-bit pattern from ``index`` on; return whether any was new."""
+    fresh = False
+    last = mask >> WORD
+    index &= mask
+    word = index >> WORD
+    shift = index & LOW
+    for half in range(2):
+        piece = ((pattern >> (32 * half)) & WHOLE) << shift
+        low = base + ((word + half) & last)
+        high = base + ((word + half + 1) & last)
+        fresh |= (piece & WHOLE & ~words[low]) != 0 or ((piece >> 32) & ~words[high]) != 0
+        words[low] |= piece & WHOLE
+        words[high] |= piece >> 32
+    return fresh

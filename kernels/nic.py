@@ -246,22 +246,6 @@ def receive_any_order(state, part, host, p, slot):
 
 
 @device
-def note_received(state, qp, expected, sack):
-    """Remember what an ACK reports beyond ``expected``; return whether any of it is new."""
-    base = bit_base(state, qp)
-    mask = state.config[0]["reorder"] - 1
-    fresh = False
-    psn = expected + 1
-    for shift in range(64):
-        if (sack >> shift) == 0:
-            break
-        if (sack >> shift) & 1 and not bits.test(state.known, base, mask, psn + shift):
-            bits.put(state.known, base, mask, psn + shift)
-            fresh = True
-    return fresh
-
-
-@device
 def on_ack(state, slot, now):
     """Update the sender; return whether the acknowledgement counts (is not outdated)."""
     entry = state.entries[slot]
@@ -275,9 +259,11 @@ def on_ack(state, slot, now):
     progress = expected > una
     if config["any_order"] == 1:
         base = bit_base(state, qp)
+        mask = config["reorder"] - 1
         for psn in range(una, expected):
-            bits.clear(state.known, base, config["reorder"] - 1, psn)
-        if entry["sent"] != 0 and note_received(state, qp, expected, entry["sent"]):
+            bits.clear(state.known, base, mask, psn)
+        sack = entry["sent"]
+        if sack != 0 and bits.merge(state.known, base, mask, expected + 1, sack):
             progress = True
     sender["una"] = expected
     sender["nxt"] = max(sender["nxt"], expected)

@@ -71,13 +71,25 @@ def grow(state, part, ring):
 
 
 @device
+def full(state, part, ring):
+    """Make room in a full ring; return whether there is none to be had."""
+    out = state.outs[ring]
+    rings = state.config[0]["port_rings"]
+    if state.config[0]["parts"] == 1 and ring < rings:
+        # With one thread what the reader has taken is free at once: smaller rings.
+        peer = state.ports[ring >> 1]["peer"]
+        out["seen"] = state.ins[2 * peer + (ring & 1)]["head"]
+    if out["tail"] - out["seen"] > out["mask"]:
+        grow(state, part, ring)
+    return out["tail"] - out["seen"] > out["mask"]
+
+
+@device
 def push(state, part, ring):
     """Return the index of a new entry at the tail of a ring, or NONE if memory is full."""
     out = state.outs[ring]
-    if out["tail"] - out["seen"] > out["mask"]:
-        grow(state, part, ring)
-        if out["tail"] - out["seen"] > out["mask"]:
-            return NONE
+    if out["tail"] - out["seen"] > out["mask"] and full(state, part, ring):
+        return NONE
     slot = out["offset"] + (out["tail"] & out["mask"])
     out["tail"] += 1
     return slot

@@ -107,7 +107,7 @@ def replace(name, data, **options):
 
 def attribute(name, value):
     def damage(file):
-        file["meta"].attrs[name] = value
+        file["meta"].attrs[name] = np.bytes_(value) if isinstance(value, str) else value
 
     return damage
 
@@ -185,7 +185,7 @@ def test_times_in_ns_are_read_as_ps(tmp_path):
     builder.calc(0, 5, start_ps=7)
     write_native(builder.build(), tmp_path / "x")
     with h5py.File(tmp_path / "x", "r+") as file:
-        file["meta"].attrs["time_unit"] = "ns"
+        file["meta"].attrs["time_unit"] = np.bytes_("ns")
         file.move("ops/dur_ps", "ops/dur_ns")
         file.move("ops/t0_ps", "ops/t0_ns")
     program = read_native(tmp_path / "x")

@@ -1,8 +1,9 @@
 """The project's own trace file: HDF5, ``.ftr.h5``; ``jsonl`` is its mirror for people.
 
 ``/meta`` has the attributes; ``/rank_ptr``, ``/ops``, ``/deps``, ``/groups`` and ``/collectives``
-have one integer dataset for each array of ``Program``; ``/names`` and ``/jobs`` are UTF-8.
-``dur_ps`` and ``t0_ps`` are in ps; a file with ``time_unit="ns"`` has ``dur_ns`` and ``t0_ns``.
+have one integer dataset for each array of ``Program``; ``/names``, ``/jobs``, ``/notes`` and
+``/source`` are JSON lists as bytes. ``dur_ps`` and ``t0_ps`` are in ps; a file with
+``time_unit="ns"`` has ``dur_ns`` and ``t0_ns`` instead.
 Bytes of a collective are as in ``Collectives.bytes``.
 """
 
@@ -45,16 +46,15 @@ def write_native(program: Program, path: Path) -> None:
     """Write a program as HDF5; the same program gives the same bytes."""
     with publish(path) as temporary, h5py.File(temporary, "w", libver=("v108", "v108")) as file:
         meta = file.create_group("meta").attrs
-        meta["format"], meta["version"], meta["time_unit"] = FORMAT, VERSION, "ps"
-        meta["world_size"] = program.n_ranks
-        meta["send_done"] = program.send_done.name.lower()
+        # Fixed-length text: the library may loop for ever in a damaged heap of the other kind.
+        meta["format"], meta["time_unit"] = np.bytes_(FORMAT), np.bytes_("ps")
+        meta["version"], meta["world_size"] = VERSION, program.n_ranks
+        meta["send_done"] = np.bytes_(program.send_done.name.lower())
         meta["eager_bytes"] = program.eager_bytes
-        meta["source"] = program.source
-        meta["notes"] = json.dumps(program.notes)
         for name, values in _datasets(program).items():
             _write(file, name, values)
-        _write(file, "names", _encoded(program.names))
-        _write(file, "jobs", _encoded(program.jobs))
+        for name, texts in _text_datasets(program).items():
+            _write(file, name, np.frombuffer(json.dumps(texts).encode(), np.uint8))
 
 
 def _datasets(program: Program) -> dict[str, Ints]:
@@ -76,9 +76,14 @@ def _datasets(program: Program) -> dict[str, Ints]:
     }
 
 
-def _encoded(texts: list[str]) -> Ints:
-    """Return texts as the bytes of a JSON list: no variable-length strings in the file."""
-    return np.frombuffer(json.dumps(texts).encode(), np.uint8)
+def _text_datasets(program: Program) -> dict[str, list[str]]:
+    """Return the lists of texts by path, which are stored as the bytes of a JSON list."""
+    return {
+        "names": program.names,
+        "jobs": program.jobs,
+        "notes": program.notes,
+        "source": [program.source],
+    }
 
 
 def _write(file: h5py.File, name: str, values: Ints) -> None:
@@ -134,8 +139,8 @@ def _program(file: h5py.File, name: str) -> Program:
         eager_bytes=meta["eager_bytes"],
         jobs=_texts(file, name, "jobs"),
         names=_texts(file, name, "names"),
-        source=meta["source"],
-        notes=meta["notes"],
+        source=(_texts(file, name, "source") or [name])[0],
+        notes=_texts(file, name, "notes"),
         **columns,
     )
     _check_edges(program, name)
@@ -145,7 +150,7 @@ def _program(file: h5py.File, name: str) -> Program:
 def _meta(file: h5py.File, name: str) -> dict[str, Any]:
     """Return the attributes of /meta, checked."""
     group = file.get("meta")
-    attrs = dict(group.attrs) if isinstance(group, h5py.Group) else {}
+    attrs = _attributes(group) if isinstance(group, h5py.Group) else {}
     if attrs.get("format") != FORMAT:
         raise TraceError(f"{name}: /meta has no format={FORMAT!r}: not a trace of this project")
     if attrs.get("version") != VERSION:
@@ -154,11 +159,20 @@ def _meta(file: h5py.File, name: str) -> dict[str, Any]:
         "world_size": _whole(name, attrs, "world_size", 1, MAX_RANKS),
         "eager_bytes": _whole(name, attrs, "eager_bytes", 0, 2**62),
         "time_unit": _choice(name, attrs, "time_unit", list(_UNITS_PS)),
-        "source": str(attrs.get("source", name)),
-        "notes": _text_list(name, "notes", str(attrs.get("notes", "[]"))),
     }
     policies = {policy.name.lower(): policy for policy in SendDone}
     found["send_done"] = policies[_choice(name, attrs, "send_done", list(policies))]
+    return found
+
+
+def _attributes(group: h5py.Group) -> dict[str, Any]:
+    """Return the single integers and fixed-length texts among the attributes."""
+    found: dict[str, Any] = {}
+    for key in ("format", "version", "time_unit", "world_size", "send_done", "eager_bytes"):
+        kind = group.attrs.get_id(key) if key in group.attrs else None
+        if kind is not None and kind.shape == () and kind.dtype.kind in "iuS":
+            value = group.attrs[key]
+            found[key] = value.decode("ascii") if isinstance(value, bytes) else value
     return found
 
 
@@ -172,7 +186,9 @@ def _whole(name: str, attrs: dict[str, Any], key: str, least: int, most: int) ->
 def _choice(name: str, attrs: dict[str, Any], key: str, choices: list[str]) -> str:
     value = str(attrs.get(key))
     if value not in choices:
-        raise TraceError(f"{name}: {key} of /meta is {value!r}; {nearest(value, choices)}")
+        raise TraceError(
+            f"{name}: {key} of /meta is {value!r} (fixed-length text); {nearest(value, choices)}"
+        )
     return value
 
 
