@@ -85,9 +85,11 @@ def get_array(context, builder, typ, value, attr):
         load.set_metadata("invariant.load", builder.module.add_metadata([]))
         numbers.append(load)
     array = context.make_array(array_type)(context, builder)
-    itemsize = context.get_constant(types.intp, array_type.dtype.bitwidth // 8) if isinstance(
-        array_type.dtype, types.Integer
-    ) else context.get_constant(types.intp, array_type.dtype.size)
+    itemsize = (
+        context.get_constant(types.intp, array_type.dtype.bitwidth // 8)
+        if isinstance(array_type.dtype, types.Integer)
+        else context.get_constant(types.intp, array_type.dtype.size)
+    )
     shape = numbers[1:]
     strides = [itemsize]
     for size in reversed(shape[1:]):

@@ -29,35 +29,11 @@ def next_lane(state, dev, leaf, target):
 
 
 @device
-def put_on_lane(state, part, p, lane_class, now):
-    """Return a new entry of lane ``p``; ``settle_on_lane`` must follow once it is filled."""
-    port.advance(state, part, p, now)
-    return ring.push(state, part, 2 * p + lane_class)
-
-
-@device
-def settle_on_lane(state, part, p, lane_class, slot, now):
-    """Start a filled entry if its lane is idle, else count it as waiting."""
-    lane = state.ports[p]
-    if lane["waiting"] == 0 and lane["free_at"] <= now:
-        state.outs[2 * p + lane_class]["committed"] += 1
-        port.transmit(state, part, lane, slot, now)
-        return
-    size = np.int64(state.entries[slot]["bytes"])
-    waiting = lane["waiting_bytes"] + size
-    lane["waiting"] += 1
-    lane["waiting_bytes"] = waiting
-    if lane_class == BULK:
-        lane["waiting_data"] += size
-    lane["peak"] = max(lane["peak"], waiting)
-    lane["bin_peak"] = max(lane["bin_peak"], waiting)
-
-
-@device
 def send_control(state, part, dev, leaf, target, kind, voq, value, now):
     """Send a request or a credit to another leaf."""
     p = next_lane(state, dev, leaf, target)
-    slot = put_on_lane(state, part, p, CONTROL, now)
+    port.advance(state, part, p, now)
+    slot = ring.push(state, part, 2 * p + CONTROL)
     if slot == NONE:
         return
     entry = state.entries[slot]
@@ -68,19 +44,19 @@ def send_control(state, part, dev, leaf, target, kind, voq, value, now):
     entry["bytes"] = state.config[0]["control_cell"]
     entry["kind"] = kind
     entry["flags"] = 0
-    settle_on_lane(state, part, p, CONTROL, slot, now)
+    port.start_or_wait(state, part, p, CONTROL, slot, now)
 
 
 @device
-def send_cell(state, part, dev, leaf, voq, payload, flags, now):
-    """Send the next cell of a VOQ; return its bytes."""
+def send_cell(state, part, dev, leaf, target, voq, payload, flags, now):
+    """Send the next cell of a VOQ to its leaf; return its bytes."""
     config = state.config[0]
-    target = voq // 2 % config["addresses"] // config["leaf_ports"]
     size = payload + config["cell_header"]
     if config["pad"] == 1:
         size = config["cell_bytes"]
     p = next_lane(state, dev, leaf, target)
-    slot = put_on_lane(state, part, p, BULK, now)
+    port.advance(state, part, p, now)
+    slot = ring.push(state, part, 2 * p + BULK)
     if slot == NONE:
         return size
     source = state.voqs[voq]
@@ -94,12 +70,12 @@ def send_cell(state, part, dev, leaf, voq, payload, flags, now):
     entry["flags"] = flags
     source["next_seq"] += 1
     leaf["cells"] += 1
-    settle_on_lane(state, part, p, BULK, slot, now)
+    port.start_or_wait(state, part, p, BULK, slot, now)
     return size
 
 
 @device
-def cut(state, part, dev, leaf, voq, first, last, now):
+def cut(state, part, dev, leaf, target, voq, first, last, now):
     """Cut the packets ``first .. last - 1`` of a VOQ's ring into one run of cells.
 
     A cell that holds the last byte of a packet is flagged, and the packet keeps its number.
@@ -116,14 +92,14 @@ def cut(state, part, dev, leaf, voq, first, last, now):
         left = np.int64(state.entries[slot]["bytes"])
         while held + left > room:
             left -= room - held
-            size = send_cell(state, part, dev, leaf, voq, room, flags, now)
+            size = send_cell(state, part, dev, leaf, target, voq, room, flags, now)
             marked = note_cell(state, out, marked, index, seq, size)
             seq += 1
             held = 0
             flags = 0
         held += left
         flags = LAST
-    size = send_cell(state, part, dev, leaf, voq, held, flags, now)
+    size = send_cell(state, part, dev, leaf, target, voq, held, flags, now)
     note_cell(state, out, marked, last, seq, size)
     span = state.config[0]["span"]
     if seq - state.reassembly[voq]["expected"] >= span:

@@ -68,15 +68,16 @@ def leave(state, part, dev, voq, now):
         last += 1
     if last == first:
         return
-    if address_of(state, voq) // config["leaf_ports"] == dev["index"]:
+    target = address_of(state, voq) // config["leaf_ports"]
+    if target == dev["index"]:
         hand_over(state, part, dev, voq, last, now)
         return
     leaf = state.leaves[dev["index"]]
     if config["packing"] == 1:
-        cells.cut(state, part, dev, leaf, voq, first, last, now)
+        cells.cut(state, part, dev, leaf, target, voq, first, last, now)
     else:
         for index in range(first, last):
-            cells.cut(state, part, dev, leaf, voq, index, index + 1, now)
+            cells.cut(state, part, dev, leaf, target, voq, index, index + 1, now)
     out["committed"] = last
     if queue["dirty"] == 0:
         queue["dirty"] = 1
@@ -94,12 +95,13 @@ def hand_over(state, part, dev, voq, last, now):
         state.trails[slot]["last_cell_bytes"] = 0
         to_port(state, part, dev, voq, slot, now)
     out["committed"] = last
-    # Nobody else reads this ring: what left is free at once.
+    # This leaf is the ring's reader too: what left is free at once.
+    ins = state.ins[state.config[0]["port_rings"] + voq]
+    if out["offset"] != ins["offset"]:
+        ring.settle(state, part, out, ins)
     out["seen"] = last
-    out["published"] = last
-    if out["old_offset"] != NONE:
-        ring.release(state, part, out["old_offset"], out["old_mask"])
-        out["old_offset"] = NONE
+    ins["head"] = last
+    ins["published"] = last
 
 
 @device

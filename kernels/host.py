@@ -22,7 +22,7 @@ def serve(state, part, host, p, now, last):
         if waiting > 0:
             slot = control["offset"] + (control["committed"] & control["mask"])
             control["committed"] += 1
-            port.transmit(state, part, port_record, slot, start)
+            port.transmit(state, part, p, slot, start)
         else:
             nic.send(state, part, host, p, start)
 
@@ -120,8 +120,9 @@ def step(state, part, d, start, end):
             receive_ack(state, part, host, slot, now)
     later = min(later, due)
     for p in range(first, last_port):
-        if state.ready[p]["head"] != NONE or state.outs[2 * p]["tail"] > state.outs[2 * p][
-            "committed"
-        ]:
+        if (
+            state.ready[p]["head"] != NONE
+            or state.outs[2 * p]["tail"] > state.outs[2 * p]["committed"]
+        ):
             later = min(later, state.ports[p]["free_at"])
     return later

@@ -99,7 +99,7 @@ def send(state, part, host, p, start):
     sender["nxt"] = psn + 1
     sender["max"] = max(sender["max"], psn + 1)
     state.outs[2 * p + BULK]["committed"] += 1
-    port.transmit(state, part, state.ports[p], slot, start)
+    port.transmit(state, part, p, slot, start)
     rto = state.config[0]["rto"]
     if rto > 0 and sender["deadline"] == INF:
         sender["deadline"] = start + rto

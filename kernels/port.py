@@ -9,23 +9,25 @@ PS_PER_BYTE_AT_1_BPS = 8_000_000_000_000
 
 
 @device
-def transmission(port, size):
-    """Return the time of ``size`` bytes on the wire of a port, rounded up."""
-    if port["per_byte"] > 0:
-        return size * port["per_byte"]
-    return (size * PS_PER_BYTE_AT_1_BPS + port["rate"] - 1) // port["rate"]
+def transmission(state, p, size):
+    """Return the time of ``size`` bytes on the wire of port ``p``, rounded up."""
+    per_byte = np.int64(state.ports[p]["per_byte"])
+    if per_byte > 0:
+        return size * per_byte
+    rate = state.limits[p]["rate"]
+    return (size * PS_PER_BYTE_AT_1_BPS + rate - 1) // rate
 
 
 @device
-def transmit(state, part, port, slot, start):
-    """Put an entry on the wire at ``start``."""
+def transmit(state, part, p, slot, start):
+    """Put an entry on the wire of port ``p`` at ``start``."""
+    port = state.ports[p]
     entry = state.entries[slot]
     wire = np.int64(entry["bytes"]) + port["gap"]
-    free = start + transmission(port, wire)
+    free = start + transmission(state, p, wire)
     arrival = free + port["latency"]
     entry["time"] = arrival
     port["free_at"] = free
-    port["sent"] += 1
     port["sent_bytes"] += wire
     wake = state.wake[part]
     receiver = port["next_device"]
@@ -44,19 +46,34 @@ def depart(state, part, p, start):
     slot = out["offset"] + (out["committed"] & out["mask"])
     out["committed"] += 1
     size = np.int64(state.entries[slot]["bytes"])
-    port["waiting"] -= 1
     port["waiting_bytes"] -= size
-    if is_bulk:
-        port["waiting_data"] -= size
-    transmit(state, part, port, slot, start)
+    if is_bulk and port["limited"]:
+        state.limits[p]["waiting_data"] -= size
+    transmit(state, part, p, slot, start)
 
 
 @device
 def advance(state, part, p, now):
     """Let every departure of port ``p`` up to and including ``now`` happen."""
     port = state.ports[p]
-    while port["waiting"] > 0 and port["free_at"] <= now:
+    while port["waiting_bytes"] > 0 and port["free_at"] <= now:
         depart(state, part, p, port["free_at"])
+
+
+@device
+def is_idle(port, now):
+    """Return whether an arriving packet starts at once (after ``advance``)."""
+    return port["waiting_bytes"] == 0 and port["free_at"] <= now
+
+
+@device
+def overflows(state, p, size):
+    """Return whether a data packet finds its queue full; count it as dropped then."""
+    limit = state.limits[p]
+    if limit["waiting_data"] + size <= limit["limit"]:
+        return False
+    limit["drops"] += 1
+    return True
 
 
 @device
@@ -68,31 +85,30 @@ def enqueue(state, part, p, lane, source, now):
     advance(state, part, p, now)
     port = state.ports[p]
     size = np.int64(state.entries[source]["bytes"])
-    idle = port["waiting"] == 0 and port["free_at"] <= now
-    if (
-        not idle
-        and lane == BULK
-        and port["limit"] != NONE
-        and port["waiting_data"] + size > port["limit"]
-    ):
-        port["drops"] += 1
+    if port["limited"] and lane == BULK and not is_idle(port, now) and overflows(state, p, size):
         return NONE
     slot = ring.push(state, part, 2 * p + lane)
     if slot == NONE:
         return NONE
     state.entries[slot] = state.entries[source]
-    if idle:
+    start_or_wait(state, part, p, lane, slot, now)
+    return slot
+
+
+@device
+def start_or_wait(state, part, p, lane, slot, now):
+    """Start the entry just pushed if the wire is free, else count it as waiting."""
+    port = state.ports[p]
+    if is_idle(port, now):
         state.outs[2 * p + lane]["committed"] += 1
-        transmit(state, part, port, slot, now)
-        return slot
-    port["waiting"] += 1
+        transmit(state, part, p, slot, now)
+        return
+    size = np.int64(state.entries[slot]["bytes"])
     waiting = port["waiting_bytes"] + size
     port["waiting_bytes"] = waiting
-    if lane == BULK:
-        port["waiting_data"] += size
-    port["peak"] = max(port["peak"], waiting)
     port["bin_peak"] = max(port["bin_peak"], waiting)
-    return slot
+    if port["limited"] and lane == BULK:
+        state.limits[p]["waiting_data"] += size
 
 
 @device
@@ -102,9 +118,9 @@ def flush(state, part, dev, end):
     first = dev["first_port"]
     for p in range(first, first + dev["n_ports"]):
         port = state.ports[p]
-        if port["waiting"] > 0:
+        if port["waiting_bytes"] > 0:
             advance(state, part, p, end - 1)
-            if port["waiting"] > 0:
+            if port["waiting_bytes"] > 0:
                 later = min(later, port["free_at"])
     return later
 

@@ -5,6 +5,7 @@ reader may be looking at: a ring that fills gets a new place at once, what is un
 moves with it, and the publish step between two windows moves the rest.
 """
 
+import numpy as np
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.state import NONE, Exit
 
@@ -47,10 +48,20 @@ def copy_entry(state, source, target):
 
 
 @device
+def reader_of(state, ring):
+    """Return the ring's number at its reader: that of the peer port, or of the same VOQ."""
+    if ring < state.config[0]["port_rings"]:
+        return 2 * np.int64(state.ports[ring >> 1]["peer"]) + (ring & 1)
+    return ring
+
+
+@device
 def grow(state, part, ring):
     """Move a full ring to twice the room."""
     out = state.outs[ring]
-    mask = out["mask"]
+    ins = state.ins[reader_of(state, ring)]
+    mask = np.int64(out["mask"])
+    old = np.int64(out["offset"])
     size = FIRST_SIZE
     while (1 << size) <= mask + 1 and mask >= 0:
         size += 1
@@ -58,14 +69,10 @@ def grow(state, part, ring):
     if offset == NONE:
         return
     new_mask = (1 << size) - 1
-    for index in range(out["published"], out["tail"]):
-        copy_entry(state, out["offset"] + (index & mask), offset + (index & new_mask))
-    if mask >= 0:
-        if out["old_offset"] == NONE:
-            out["old_offset"] = out["offset"]
-            out["old_mask"] = mask
-        else:
-            release(state, part, out["offset"], mask)
+    for index in range(ins["published"], out["tail"]):
+        copy_entry(state, old + (index & mask), offset + (index & new_mask))
+    if mask >= 0 and old != ins["offset"]:
+        release(state, part, old, mask)
     out["offset"] = offset
     out["mask"] = new_mask
 
@@ -74,11 +81,10 @@ def grow(state, part, ring):
 def full(state, part, ring):
     """Make room in a full ring; return whether there is none to be had."""
     out = state.outs[ring]
-    rings = state.config[0]["port_rings"]
-    if state.config[0]["parts"] == 1 and ring < rings:
+    ins = state.ins[reader_of(state, ring)]
+    if state.config[0]["parts"] == 1 and out["offset"] == ins["offset"]:
         # With one thread what the reader has taken is free at once: smaller rings.
-        peer = state.ports[ring >> 1]["peer"]
-        out["seen"] = state.ins[2 * peer + (ring & 1)]["head"]
+        out["seen"] = ins["head"]
     if out["tail"] - out["seen"] > out["mask"]:
         grow(state, part, ring)
     return out["tail"] - out["seen"] > out["mask"]
@@ -100,17 +106,20 @@ def publish(state, part, ring, reader):
     """Show the reader what was committed, and learn what it has taken."""
     out = state.outs[ring]
     ins = state.ins[reader]
-    if out["old_offset"] != NONE:
-        for index in range(ins["head"], ins["published"]):
-            copy_entry(
-                state,
-                out["old_offset"] + (index & out["old_mask"]),
-                out["offset"] + (index & out["mask"]),
-            )
-        release(state, part, out["old_offset"], out["old_mask"])
-        out["old_offset"] = NONE
+    if out["offset"] != ins["offset"]:
+        settle(state, part, out, ins)
+    ins["published"] = out["committed"]
+    out["seen"] = ins["head"]
+
+
+@device
+def settle(state, part, out, ins):
+    """Move what the reader can see to the ring's new place and give back the old one."""
+    old = np.int64(ins["offset"])
+    mask = np.int64(ins["mask"])
+    for index in range(ins["head"], ins["published"]):
+        copy_entry(state, old + (index & mask), out["offset"] + (index & out["mask"]))
+    if mask >= 0:
+        release(state, part, old, mask)
     ins["offset"] = out["offset"]
     ins["mask"] = out["mask"]
-    ins["published"] = out["committed"]
-    out["published"] = out["committed"]
-    out["seen"] = ins["head"]

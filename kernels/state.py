@@ -80,30 +80,50 @@ DEVICE = _int64(
     "stepped",  # number of the last window in which it was stepped
 )
 
-PORT = _int64(
-    "free_at",
-    "per_byte",  # ps per byte where that is whole, else 0
-    "rate",
-    "latency",
-    "peer",
-    "next_device",
-    "gap",  # wire bytes beyond the frame
-    "limit",  # of waiting data bytes, NONE without
-    "waiting",  # packets
-    "waiting_bytes",
-    "waiting_data",  # bytes of the bulk class among them
-    "peak",
-    "bin_peak",
-    "sent_bytes",
-    "sent",
-    "drops",
+# One cache line: what every transmission touches.
+PORT = np.dtype(
+    [
+        ("free_at", np.int64),
+        ("latency", np.int64),
+        ("waiting_bytes", np.int64),
+        ("sent_bytes", np.int64),
+        ("bin_peak", np.int64),  # largest waiting bytes in the open bin
+        ("per_byte", np.int32),  # ps per byte where that is whole, else 0
+        ("gap", np.int32),  # wire bytes beyond the frame
+        ("next_device", np.int32),
+        ("limited", np.int32),  # 1 if waiting data bytes have a limit
+        ("peer", np.int32),
+        ("spare", np.int32),
+    ],
+    align=True,
 )
 
+LIMIT = _int64("rate", "limit", "waiting_data", "drops")
+
 # A ring as its writer sees it. Entries [seen, committed) are on the wire or not yet taken,
-# [committed, tail) wait. While ``old_offset`` is set the reader still uses the old place.
-OUT = _int64("offset", "mask", "tail", "committed", "seen", "published", "old_offset", "old_mask")
-# The same ring as its reader sees it, brought up to date by the publish step.
-IN = _int64("offset", "mask", "head", "published")
+# [committed, tail) wait. The two classes of a port share a cache line.
+OUT = np.dtype(
+    [
+        ("tail", np.int64),
+        ("committed", np.int64),
+        ("seen", np.int64),
+        ("offset", np.int32),
+        ("mask", np.int32),
+    ],
+    align=True,
+)
+# The same ring as its reader sees it, brought up to date by the publish step; where the
+# two places differ the ring has been moved since.
+IN = np.dtype(
+    [
+        ("head", np.int64),
+        ("published", np.int64),
+        ("offset", np.int32),
+        ("mask", np.int32),
+        ("spare", np.int64),
+    ],
+    align=True,
+)
 
 MESSAGE = _int64(
     "qp",
@@ -326,6 +346,7 @@ LAYOUT = {
     "ins": (IN, 1),  # by receiving port; the VOQs' by VOQ
     "devices": (DEVICE, 1),
     "ports": (PORT, 1),
+    "limits": (LIMIT, 1),
     "turns": (np.int64, 1),
     "key_time": (np.int64, 2),
     "key_slot": (np.int64, 2),

@@ -11,7 +11,8 @@ from fabricemu.engine.run import Progress
 from fabricemu.replay import Watcher
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar, TaskID
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
 LINE_S = 10.0  # between two lines where there is no terminal
 
@@ -96,7 +97,8 @@ def _left(progress: Progress) -> str:
 
 def _make_bar(name: str, total: int) -> "tuple[Bar, TaskID]":
     from rich.console import Console
-    from rich.progress import BarColumn, Progress as Bar, TaskProgressColumn, TextColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Bar
 
     columns = (
         TextColumn(name, markup=False),
@@ -105,6 +107,9 @@ def _make_bar(name: str, total: int) -> "tuple[Bar, TaskID]":
         TextColumn("{task.fields[now]} simulated"),
         TextColumn("{task.fields[left]}"),
     )
-    bar = Bar(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    bar = Bar(
+        *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+    )
     bar.start()
     return bar, bar.add_task(name, total=max(total, 1), now="", left="")

@@ -20,9 +20,15 @@ SIZES = 27  # size classes of rings, powers of two
 Array = NDArray[Any]
 
 
+LINE = 64  # bytes of a cache line
+
+
 def empty(count: int, dtype: np.dtype[Any]) -> Array:
-    """Return ``count`` zeroed records, at least one."""
-    return np.zeros(max(int(count), 1), dtype)
+    """Return ``count`` zeroed records, at least one, from the start of a cache line on."""
+    size = max(int(count), 1) * dtype.itemsize
+    room = np.zeros(size + LINE, np.uint8)
+    first = -room.ctypes.data % LINE
+    return room[first : first + size].view(dtype)
 
 
 def filled(count: int, dtype: np.dtype[Any], **values: int) -> Array:
@@ -43,11 +49,11 @@ def packet_memory(n_ports: int, n_rings: int, parts: int, cells: bool) -> dict[s
     records["free_message"] = kernel.NONE
     return {
         "parts": records,
-        "entries": np.empty(total, kernel.ENTRY),
-        "trails": np.empty(total if cells else 1, kernel.TRAIL),
+        "entries": empty(total, kernel.ENTRY),
+        "trails": empty(total if cells else 1, kernel.TRAIL),
         "free_rings": np.full((parts, SIZES), kernel.NONE, np.int64),
-        "outs": filled(n_rings, kernel.OUT, mask=-1, old_offset=kernel.NONE),
-        "ins": filled(n_rings, kernel.IN, mask=-1),
+        "outs": filled(n_rings, kernel.OUT, mask=-1, offset=-1),
+        "ins": filled(n_rings, kernel.IN, mask=-1, offset=-1),
     }
 
 
@@ -59,7 +65,7 @@ def message_memory(total: int, parts: Array) -> dict[str, Array]:
     parts["message_limit"] = first + share
     parts["first_done"] = first
     return {
-        "messages": np.empty(share * len(parts), kernel.MESSAGE),
+        "messages": empty(share * len(parts), kernel.MESSAGE),
         "done": np.empty(share * len(parts), np.int64),
     }
 

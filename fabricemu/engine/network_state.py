@@ -63,19 +63,21 @@ def carries_cells(network: Network) -> NDArray[np.bool_]:
     return cells
 
 
-def ports(network: Network, transport: Transport) -> Array:
-    """Return port records."""
+def ports(network: Network, transport: Transport) -> dict[str, Array]:
+    """Return port records, and their limits."""
     records = empty(network.n_ports, kernel.PORT)
+    limits = empty(network.n_ports, kernel.LIMIT)
     rate = network.rate_bps
-    records["rate"] = rate
     whole = PS_PER_BYTE_AT_1_BPS % rate == 0
-    records["per_byte"] = np.where(whole, PS_PER_BYTE_AT_1_BPS // rate, 0)
+    per_byte = np.where(whole, PS_PER_BYTE_AT_1_BPS // rate, 0)
+    records["per_byte"] = np.where(per_byte <= np.iinfo(np.int32).max, per_byte, 0)
     records["latency"] = network.latency_ps
     records["peer"] = network.peer
     records["next_device"] = network.device_of[network.peer]
     records["gap"] = np.where(carries_cells(network), 0, transport.gap_bytes)
-    records["limit"] = network.queue_bytes
-    return records
+    records["limited"] = network.queue_bytes >= 0
+    limits["rate"], limits["limit"] = rate, network.queue_bytes
+    return {"ports": records, "limits": limits}
 
 
 def parts(network: Network, count: int) -> dict[str, Array]:

@@ -104,9 +104,7 @@ def _streams(program: Program, ops: Array) -> Array:
 def _mailboxes(program: Program, ops: Array) -> Array:
     """Number the (destination, source, tag) that messages arrive for, by destination."""
     send = np.flatnonzero(program.kind == Op.SEND)
-    recv = np.flatnonzero(
-        (program.kind == Op.RECV) & (program.peer != ANY) & (program.tag != ANY)
-    )
+    recv = np.flatnonzero((program.kind == Op.RECV) & (program.peer != ANY) & (program.tag != ANY))
     users = np.concatenate([send, recv])
     to = np.concatenate([program.peer[send], program.rank_of[recv]])
     source = np.concatenate([program.rank_of[send], program.peer[recv]])

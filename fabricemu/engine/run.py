@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fabricemu.engine import collect, state as engine_state
+from fabricemu.engine import collect
+from fabricemu.engine import state as engine_state
 from fabricemu.engine.collect import Columns
 from fabricemu.engine.invariants import check_finished
 from fabricemu.engine.series import Series
@@ -91,6 +92,8 @@ def check_inputs(network: Network, transport: Transport, program: Program) -> No
             f"transport.rto: {transport.rto_ps} ps is shorter than the smallest link latency"
             f" ({network.lookahead_ps} ps); no acknowledgement can come in that time"
         )
+    if min(transport.header_bytes, transport.ack_bytes) < 1:
+        raise ConfigError("transport.header_bytes and ack_bytes must be at least 1")
     if transport.any_order and transport.reorder_packets < 128:
         raise ConfigError(
             f"transport.reorder_packets: {transport.reorder_packets}; expected a power of two,"
@@ -216,9 +219,9 @@ class _Run:
             op_start_ps=ops["started"].copy(),
             op_finish_ps=ops["finished"].copy(),
             link_bytes=state.ports["sent_bytes"].copy(),
-            link_packets=state.ports["sent"].copy(),
-            link_drops=state.ports["drops"].copy(),
-            link_peak_bytes=state.ports["peak"].copy(),
+            link_packets=self._sent(),
+            link_drops=state.limits["drops"].copy(),
+            link_peak_bytes=series.largest.copy(),
             bin_ps=series.bin_ps,
             series_bytes=series.bytes[: series.count].copy(),
             series_peak_bytes=series.peak[: series.count].copy(),
@@ -229,6 +232,12 @@ class _Run:
             compile_s=compile_s,
             sim_s=sim_s,
         )
+
+    def _sent(self) -> collect.Ints:
+        """Return packets and cells sent through each port."""
+        rings = self.state.outs[: 2 * self.network.n_ports]["committed"]
+        sent: collect.Ints = rings.reshape(-1, 2).sum(axis=1)
+        return sent
 
     def _device_counters(self) -> dict[str, collect.Ints]:
         network, state = self.network, self.state

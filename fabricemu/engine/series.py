@@ -19,6 +19,7 @@ class Series:
         self.bytes = np.zeros((MAX_BINS, n_ports), np.int64)
         self.peak = np.zeros((MAX_BINS, n_ports), np.int64)
         self.count = 0  # bins begun, the last of them still open
+        self.largest = np.zeros(n_ports, np.int64)  # waiting bytes over all bins
         self._seen = np.zeros(n_ports, np.int64)
 
     @property
@@ -31,6 +32,7 @@ class Series:
         sent = state.ports["sent_bytes"].copy()
         self.bytes[self.count] = sent - self._seen
         self.peak[self.count] = state.ports["bin_peak"]
+        self.largest = np.maximum(self.largest, self.peak[self.count])
         # What waits at the border counts in the next bin too.
         state.ports["bin_peak"] = state.ports["waiting_bytes"]
         self._seen = sent

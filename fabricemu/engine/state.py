@@ -35,7 +35,7 @@ def build(
     arrays |= program_state.hosts(program, network, conns, transport.qps)
     arrays |= program_state.collectives(program)
     arrays |= _work(program, parts)
-    arrays["ports"] = network_state.ports(network, transport)
+    arrays |= network_state.ports(network, transport)
     arrays["conn_key"] = conns.target * conns.width + conns.channel
     arrays["due"] = _first_due(arrays["hosts"], arrays["heap_time"], network.n_devices)
     arrays["wake"] = np.full((parts, network.n_devices), kernel.INF, np.int64)

@@ -1,0 +1,48 @@
+"""Fabrics as text."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from fabricemu.cli.text import amount, duration, outline
+from fabricemu.fabrics.describe import describe
+from fabricemu.spec.presets import load_fabric, preset_names, resolved_toml
+
+
+def listing(as_json: bool = False) -> str:
+    """Return all presets, each with its line of description."""
+    found = {name: load_fabric(name).description for name in preset_names()}
+    if as_json:
+        return json.dumps({"schema": 1, "presets": found})
+    width = max(map(len, found))
+    return "\n".join(f"{name:{width}}  {text}" for name, text in found.items())
+
+
+def as_toml(name: str) -> str:
+    """Return a preset with all defaults written out."""
+    return resolved_toml(load_fabric(name)).rstrip("\n")
+
+
+def description(name: str, hosts: int, overrides: Sequence[str], as_json: bool) -> str:
+    """Return what a fabric for a number of hosts consists of."""
+    content = describe(load_fabric(name, overrides), hosts)
+    if as_json:
+        return json.dumps({"schema": 1, **content})
+    return "\n".join(outline(_readable(content)))
+
+
+def _readable(value: Any) -> Any:
+    """Return nested values with times and rates as text in fitting units."""
+    if isinstance(value, dict):
+        return dict(_readable_item(key, item) for key, item in value.items())
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    return f"{value:.4g}" if isinstance(value, float) else value
+
+
+def _readable_item(key: str, value: Any) -> tuple[str, Any]:
+    if key.endswith("_ps"):
+        return key.removesuffix("_ps"), duration(value / 1e12)
+    if key.endswith("_bps"):
+        return key.removesuffix("_bps"), amount(value, "bit/s")
+    return key, _readable(value)

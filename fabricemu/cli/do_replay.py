@@ -1,0 +1,156 @@
+"""Replay a trace over fabrics and seeds, one run after the other."""
+
+import contextlib
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fabricemu.analysis.compare import compare
+from fabricemu.analysis.summary import Run
+from fabricemu.cli.interrupts import Interrupted, Interrupts
+from fabricemu.cli.reporter import Reporter
+from fabricemu.cli.run_text import comparison_text, run_text
+from fabricemu.engine.run import check_inputs
+from fabricemu.errors import ConfigError, OutputError
+from fabricemu.fabrics.build import build
+from fabricemu.replay import Trace, read_trace, replay
+from fabricemu.results.spill import spill_folder
+from fabricemu.results.writer import check_output
+from fabricemu.spec.models import KINDS, FabricSpec
+from fabricemu.spec.presets import load_fabric
+from fabricemu.workloads.uri import SCHEME
+
+JSON_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """What was asked for."""
+
+    trace: str
+    fabrics: tuple[str, ...]
+    output: Path
+    hosts: int | None
+    overrides: tuple[str, ...]
+    seeds: range
+    threads: int
+    reproducible: bool
+    force: bool
+    start_unit: str | None
+    eager_bytes: int | None
+
+
+def run(job: Job, quiet: bool, as_json: bool) -> str:
+    """Do all runs and return what is printed of them."""
+    with Interrupts() as interrupts:
+        reporter = Reporter(interrupts, quiet)
+        runs = run_all(job, reporter)
+        interrupts.check()
+    if as_json:
+        return json.dumps({"schema": JSON_SCHEMA, "runs": runs}, allow_nan=False)
+    if len(runs) == 1:
+        return run_text(runs[0])
+    rows = []
+    for seed in job.seeds:
+        rows += compare([run for run in runs if run["seed"] == seed])
+    return comparison_text(rows, job.output)
+
+
+def run_all(job: Job, reporter: Reporter) -> list[Run]:
+    """Check all inputs and outputs, then run each fabric with each seed."""
+    fabrics = load_fabrics(job.fabrics, job.overrides)
+    trace = _read(job, job.seeds[0])
+    for fabric in fabrics:
+        check_inputs(*build(fabric, job.hosts or trace.program.n_ranks), trace.program)
+    runs = []
+    with _outputs(job, fabrics) as outputs:
+        for seed in job.seeds:
+            if seed != job.seeds[0] and job.trace.startswith(SCHEME):
+                trace = _read(job, seed)
+            for fabric in fabrics:
+                runs.append(_run_one(job, trace, fabric, seed, outputs.pop(0), reporter))
+    return runs
+
+
+def load_fabrics(names: Sequence[str], overrides: Sequence[str]) -> list[FabricSpec]:
+    """Return the fabrics; an override of what only one kind has is for that kind."""
+    kinds = [load_fabric(name).kind for name in names]
+    fabrics = []
+    for name, kind in zip(names, kinds, strict=True):
+        others = [f"{other}." for other in KINDS if other != kind and other in kinds]
+        own = [text for text in overrides if not text.strip().startswith(tuple(others))]
+        fabrics.append(load_fabric(name, own))
+    found = [fabric.name for fabric in fabrics]
+    for name in found:
+        if found.count(name) > 1:
+            raise ConfigError(f"two fabrics are called {name!r}; set their 'name' apart")
+    return fabrics
+
+
+def _read(job: Job, seed: int) -> Trace:
+    options = {"start_unit": job.start_unit, "eager_bytes": job.eager_bytes}
+    return read_trace(job.trace, hosts=job.hosts, seed=seed, **options)
+
+
+@contextlib.contextmanager
+def _outputs(job: Job, fabrics: Sequence[FabricSpec]) -> Iterator[list[Path]]:
+    """Yield the result files in the order of the runs, after a check that they can be made."""
+    if len(fabrics) * len(job.seeds) == 1:
+        check_output(job.output, job.force)
+        yield [job.output]
+        return
+    made = _make_folder(job.output)
+    try:
+        many = len(job.seeds) > 1
+        outputs = [
+            job.output / f"{fabric.name}{f'-s{seed}' if many else ''}.h5"
+            for seed in job.seeds
+            for fabric in fabrics
+        ]
+        for output in outputs:
+            check_output(output, job.force)
+        yield outputs
+    finally:
+        if made:
+            with contextlib.suppress(OSError):  # it stays where something is in it
+                job.output.rmdir()
+
+
+def _make_folder(folder: Path) -> bool:
+    if folder.is_dir():
+        return False
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        reason = "is not a folder" if folder.exists() else f"cannot be created: {error.strerror}"
+        raise OutputError(f"{folder}: {reason}; several runs need a folder") from None
+    return True
+
+
+def _run_one(
+    job: Job, trace: Trace, fabric: FabricSpec, seed: int, output: Path, reporter: Reporter
+) -> Run:
+    reporter.begin(fabric.name if len(job.seeds) == 1 else f"{fabric.name}, seed {seed}")
+    try:
+        return replay(
+            trace,
+            fabric,
+            output,
+            seed=seed,
+            hosts=job.hosts,
+            threads=job.threads,
+            force=job.force,
+            reproducible=job.reproducible,
+            command=shlex.join(["fabricemu", *sys.argv[1:]]),
+            watcher=reporter,
+        )
+    except Interrupted as error:
+        if spill_folder(output).is_dir():
+            kept = f"; 'fabricemu show {shlex.quote(str(output))} --recover' keeps what it has"
+            error.args = (f"{error}{kept}",)
+        raise
+    finally:
+        reporter.end()
