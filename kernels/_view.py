@@ -168,6 +168,11 @@ def set_item(context, builder, sig, args):
     array_type, index_type, value_type = sig.args
     index = _index(context, builder, args[1], index_type)
     pointer = element(context, builder, array_type, args[0], [index])
+    if isinstance(array_type.dtype, types.Record):
+        # Stored as a value, a record would be copied byte by byte.
+        size = context.get_constant(types.intp, array_type.dtype.size)
+        cgutils.raw_memcpy(builder, pointer, args[2], context.get_constant(types.intp, 1), size)
+        return
     value = context.cast(builder, args[2], value_type, array_type.dtype)
     arrayobj.store_item(context, builder, array_type, value, pointer)
 

@@ -35,7 +35,9 @@ def route(state, part, dev, entry, now):
     """Return the output port of a packet (docs/model.md section 2)."""
     address = np.int64(entry["dst"])
     if dev["lo"] <= address and address < dev["hi"]:
-        group = (address - dev["lo"]) // dev["div"]
+        group = address - dev["lo"]
+        if dev["div"] > 1:
+            group //= dev["div"]
         count = dev["bundle"]
         first = dev["first_port"] + group * count
         turn = dev["turn_base"] + group + 1
@@ -50,8 +52,8 @@ def route(state, part, dev, entry, now):
         kind = np.int64(entry["kind"] != DATA)
         return first + pick(fold(fold(dev["path_seed"], np.int64(entry["qp"])), kind), count)
     if choice == ROUND_ROBIN:
-        offset = state.turns[turn] % count
-        state.turns[turn] += 1
+        offset = state.turns[turn]
+        state.turns[turn] = offset + 1 if offset + 1 < count else 0
         return first + offset
     start = pick(fold(dev["path_seed"], dev["counter"]), count)
     dev["counter"] += 1

@@ -52,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.format_message(), error.exit_code)
     except FabricemuError as error:
         return _fail(str(error), error.exit_code)
-    except Interrupted as error:
-        return _fail(str(error), error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
+        cause = error.__cause__  # click raises Abort from any KeyboardInterrupt
+        if isinstance(cause, Interrupted):
+            return _fail(str(cause), cause.exit_code)
         return _fail("interrupted", 130)
     except BrokenPipeError:
         # The interpreter flushes stdout once more at its end.

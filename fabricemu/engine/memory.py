@@ -4,6 +4,7 @@ The operating system gives a page to such an array when it is first touched, and
 regions are used again before new ones, so what is resident follows what is in flight.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,17 @@ LINE = 64  # bytes of a cache line
 
 def empty(count: int, dtype: np.dtype[Any]) -> Array:
     """Return ``count`` zeroed records, at least one, from the start of a cache line on."""
+    return _aligned(np.zeros, count, dtype)
+
+
+def raw(count: int, dtype: np.dtype[Any]) -> Array:
+    """Return records that are written before they are read; NumPy puts them on huge pages."""
+    return _aligned(np.empty, count, dtype)
+
+
+def _aligned(allocate: Callable[..., Array], count: int, dtype: np.dtype[Any]) -> Array:
     size = max(int(count), 1) * dtype.itemsize
-    room = np.zeros(size + LINE, np.uint8)
+    room = allocate(size + LINE, np.uint8)
     first = -room.ctypes.data % LINE
     return room[first : first + size].view(dtype)
 
@@ -49,8 +59,8 @@ def packet_memory(n_ports: int, n_rings: int, parts: int, cells: bool) -> dict[s
     records["free_message"] = kernel.NONE
     return {
         "parts": records,
-        "entries": empty(total, kernel.ENTRY),
-        "trails": empty(total if cells else 1, kernel.TRAIL),
+        "entries": raw(total, kernel.ENTRY),
+        "trails": raw(total if cells else 1, kernel.TRAIL),
         "free_rings": np.full((parts, SIZES), kernel.NONE, np.int64),
         "outs": filled(n_rings, kernel.OUT, mask=-1, offset=-1),
         "ins": filled(n_rings, kernel.IN, mask=-1, offset=-1),
@@ -65,7 +75,7 @@ def message_memory(total: int, parts: Array) -> dict[str, Array]:
     parts["message_limit"] = first + share
     parts["first_done"] = first
     return {
-        "messages": empty(share * len(parts), kernel.MESSAGE),
+        "messages": raw(share * len(parts), kernel.MESSAGE),
         "done": np.empty(share * len(parts), np.int64),
     }
 
