@@ -119,8 +119,8 @@ def replay(
     command : str
         Kept in the file.
     watcher : Watcher, optional
-        A ``KeyboardInterrupt`` that it raises leaves the messages so far on disk, in
-        ``results.spill.spill_folder(output)``; after any other error nothing is left.
+        If it raises a ``KeyboardInterrupt``, or what else is no ``Exception``, the messages so
+        far stay on disk, in ``results.spill.spill_folder(output)``; after an error nothing does.
 
     Returns
     -------
@@ -176,14 +176,11 @@ def _message_log(
     log = MessageLog(spill_folder(output), total_messages(program), seed=seed, note=note)
     try:
         yield log
-    except KeyboardInterrupt:
-        if log.count:
+    except BaseException as error:
+        if log.count and not isinstance(error, Exception):
             log.checkpoint()
         else:
             log.remove()
-        raise
-    except BaseException:
-        log.remove()
         raise
     log.remove()
 

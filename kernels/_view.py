@@ -191,6 +191,24 @@ def set_item_of_two(context, builder, sig, args):
 
 
 @intrinsic
+def _prefetch(typingctx, array, index):
+    def codegen(context, builder, signature, args):
+        byte = ir.IntType(8).as_pointer()
+        number = ir.IntType(32)
+        call = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [byte, number, number, number]),
+            "llvm.prefetch.p0i8",
+        )
+        pointer = element(context, builder, signature.args[0], args[0], [args[1]])
+        hints = [number(1), number(3), number(1)]  # to write, keep, data
+        builder.call(call, [builder.bitcast(pointer, byte), *hints])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), codegen
+
+
+@intrinsic
 def _attach(typingctx, table):
     def codegen(context, builder, signature, args):
         array = context.make_array(signature.args[0])(context, builder, args[0])
@@ -209,6 +227,9 @@ if numba.config.DISABLE_JIT:
         """Return the state of a handle."""
         return state
 
+    def prefetch(array, index):
+        """Do nothing."""
+
 else:
 
     def handle(state):
@@ -219,3 +240,8 @@ else:
     def attach(table):
         """Return the state of a handle."""
         return _attach(table)
+
+    @numba.njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def prefetch(array, index):
+        """Ask for the cache line of an element that will be needed soon."""
+        _prefetch(array, index)

@@ -23,9 +23,12 @@ def next_lane(state, dev, leaf, target):
         spray["left"] = lanes
     lane = spray["lane"]
     following = lane + spray["step"]
-    spray["lane"] = following - lanes if following >= lanes else following
+    following = following - lanes if following >= lanes else following
+    spray["lane"] = following
     spray["left"] -= 1
-    return dev["first_port"] + leaf["hosts"] + lane
+    first = dev["first_port"] + leaf["hosts"]
+    port.ask_ahead(state, first + following)
+    return first + lane
 
 
 @device

@@ -1,11 +1,13 @@
 """The arrivals of one window at one device, in the order of time."""
 
 from fabricemu.kernels._jit import device
+from fabricemu.kernels._view import prefetch
 from fabricemu.kernels.random import tie
-from fabricemu.kernels.state import INF
+from fabricemu.kernels.state import BULK, INF
 
 PORT_BITS = 16
 PORT_MASK = (1 << PORT_BITS) - 1
+AHEAD = 3  # ports; their rings are in different places, so ask early
 DIRECT = 16  # up to here insertion sort alone is fastest
 
 
@@ -23,6 +25,8 @@ def gather(state, part, dev, end):
     slots = state.key_slot[part]
     entries = state.entries
     for port in range(dev["n_ports"]):
+        ahead = state.ins[2 * (first + port + AHEAD) + BULK]
+        prefetch(entries, ahead["offset"] + (ahead["head"] & ahead["mask"]))
         for ring in range(2 * (first + port), 2 * (first + port) + 2):
             ins = state.ins[ring]
             head = ins["head"]

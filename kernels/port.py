@@ -3,8 +3,10 @@
 import numpy as np
 from fabricemu.kernels import ring
 from fabricemu.kernels._jit import device
+from fabricemu.kernels._view import prefetch
 from fabricemu.kernels.state import BULK, CONTROL, INF, NONE
 
+AHEAD = 3  # ports
 PS_PER_BYTE_AT_1_BPS = 8_000_000_000_000
 
 
@@ -112,11 +114,19 @@ def start_or_wait(state, part, p, lane, slot, now):
 
 
 @device
+def ask_ahead(state, p):
+    """Ask for the entry that port ``p`` starts next: it may have waited long in a far cache."""
+    out = state.outs[2 * p + BULK]
+    prefetch(state.entries, out["offset"] + (out["committed"] & out["mask"]))
+
+
+@device
 def flush(state, part, dev, end):
     """Let the departures before ``end`` happen; return the time of the next one."""
     later = INF
     first = dev["first_port"]
     for p in range(first, first + dev["n_ports"]):
+        ask_ahead(state, p + AHEAD)
         port = state.ports[p]
         if port["waiting_bytes"] > 0:
             advance(state, part, p, end - 1)

@@ -4,7 +4,6 @@ Commands are declared in the modules called after them; what they do is in ``do_
 import numpy and the rest and are imported when a command is called.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -21,7 +20,6 @@ from fabricemu.cli.trace import trace
 from fabricemu.errors import FabricemuError, StorageError
 
 NAME = "fabricemu"
-BROKEN_PIPE = 141  # 128 + SIGPIPE, what a shell reports of a program that it ended
 
 
 @click.group(
@@ -41,7 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; errors are one line on stderr."""
     try:
         result = cli.main(arguments, prog_name=NAME, standalone_mode=False)
-        sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -52,15 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.format_message(), error.exit_code)
     except FabricemuError as error:
         return _fail(str(error), error.exit_code)
-    except (click.Abort, KeyboardInterrupt) as error:
-        cause = error.__cause__  # click raises Abort from any KeyboardInterrupt
-        if isinstance(cause, Interrupted):
-            return _fail(str(cause), cause.exit_code)
+    except Interrupted as error:
+        return _fail(str(error), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", 130)
-    except BrokenPipeError:
-        # The interpreter flushes stdout once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}", StorageError.exit_code)

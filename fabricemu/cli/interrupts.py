@@ -8,7 +8,7 @@ from typing import Any
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(KeyboardInterrupt):
+class Interrupted(BaseException):  # as KeyboardInterrupt, which click would take for itself
     """The process was told to end."""
 
     def __init__(self, number: int) -> None:

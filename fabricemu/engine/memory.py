@@ -21,6 +21,7 @@ SIZES = 27  # size classes of rings, powers of two
 Array = NDArray[Any]
 
 
+AHEAD = 8  # rings behind the last that kernels may look at, but never use
 LINE = 64  # bytes of a cache line
 
 
@@ -62,8 +63,8 @@ def packet_memory(n_ports: int, n_rings: int, parts: int, cells: bool) -> dict[s
         "entries": raw(total, kernel.ENTRY),
         "trails": raw(total if cells else 1, kernel.TRAIL),
         "free_rings": np.full((parts, SIZES), kernel.NONE, np.int64),
-        "outs": filled(n_rings, kernel.OUT, mask=-1, offset=-1),
-        "ins": filled(n_rings, kernel.IN, mask=-1, offset=-1),
+        "outs": filled(n_rings + AHEAD, kernel.OUT, mask=-1, offset=-1),
+        "ins": filled(n_rings + AHEAD, kernel.IN, mask=-1, offset=-1),
     }
 
 
