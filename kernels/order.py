@@ -7,8 +7,23 @@ from fabricemu.kernels.state import BULK, INF
 
 PORT_BITS = 16
 PORT_MASK = (1 << PORT_BITS) - 1
-AHEAD = 3  # ports; their rings are in different places, so ask early
+AHEAD = 3  # ports
+FAR = 12
 DIRECT = 16  # up to here insertion sort alone is fastest
+
+
+@device
+def ask_early(state, p):
+    """Ask for what the ports from ``p`` on will need in this window, as far as it is known.
+
+    A device's ports, rings and packets have left the near caches since its last step.
+    """
+    prefetch(state.ports, p + FAR)
+    prefetch(state.outs, 2 * (p + FAR))
+    out = state.outs[2 * p + BULK]
+    prefetch(state.entries, out["offset"] + (out["committed"] & out["mask"]))
+    ahead = state.ins[2 * (p + AHEAD) + BULK]
+    prefetch(state.entries, ahead["offset"] + (ahead["head"] & ahead["mask"]))
 
 
 @device
@@ -25,8 +40,7 @@ def gather(state, part, dev, end):
     slots = state.key_slot[part]
     entries = state.entries
     for port in range(dev["n_ports"]):
-        ahead = state.ins[2 * (first + port + AHEAD) + BULK]
-        prefetch(entries, ahead["offset"] + (ahead["head"] & ahead["mask"]))
+        ask_early(state, first + port)
         for ring in range(2 * (first + port), 2 * (first + port) + 2):
             ins = state.ins[ring]
             head = ins["head"]

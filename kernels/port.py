@@ -6,7 +6,6 @@ from fabricemu.kernels._jit import device
 from fabricemu.kernels._view import prefetch
 from fabricemu.kernels.state import BULK, CONTROL, INF, NONE
 
-AHEAD = 3  # ports
 PS_PER_BYTE_AT_1_BPS = 8_000_000_000_000
 
 
@@ -126,7 +125,6 @@ def flush(state, part, dev, end):
     later = INF
     first = dev["first_port"]
     for p in range(first, first + dev["n_ports"]):
-        ask_ahead(state, p + AHEAD)
         port = state.ports[p]
         if port["waiting_bytes"] > 0:
             advance(state, part, p, end - 1)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +16,7 @@ from fabricemu.workloads.program import Algorithm, Program
 from tests.reference import DeadlockError, ReferenceResult
 from tests.reference import simulate as simulate_reference
 
+JIT = not numba.config.DISABLE_JIT
 MESSAGE = (
     *("src", "dst", "bytes", "packets", "collective", "part", "step"),
     *("created", "first_tx", "sent", "completing", "delivered", "acked", "retransmits"),

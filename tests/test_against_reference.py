@@ -1,15 +1,12 @@
 """The kernels against the reference simulator: equal to the picosecond, always."""
 
-import numba
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from fabricemu.fabrics.network import Choice
 from fabricemu.workloads.program import Algorithm, Collective
 from tests import builders, strategies
-from tests.compare import assert_agrees
-
-JIT = not numba.config.DISABLE_JIT
+from tests.compare import JIT, assert_agrees
 
 
 def examples(count):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -211,31 +212,42 @@ def test_outline_indents_what_is_nested():
     ]
 
 
+def readme_blocks(language):
+    """Return the blocks of the README in a language."""
+    blocks = (ROOT / "README.md").read_text().split("```")[1::2]
+    return [b.removeprefix(f"{language}\n") for b in blocks if b.startswith(f"{language}\n")]
+
+
 def readme_lines():
-    """Return the lines of the README that call the program."""
-    text = (ROOT / "README.md").read_text()
-    blocks = text.split("```")[1::2]
-    return [
-        line[line.index("fabricemu ") :].split("  #")[0]
-        for block in blocks
-        if block.startswith("sh\n")
-        for line in block.splitlines()
-        if "fabricemu " in line
-    ]
+    """Return the commands of the README that call the program."""
+    lines = [line for block in readme_blocks("sh") for line in block.splitlines()]
+    lines = [line for line in lines if "fabricemu " in line]
+    return [line[line.index("fabricemu ") :].split("  #")[0] for line in lines]
 
 
-@pytest.mark.parametrize("line", readme_lines())
-def test_commands_of_the_readme_parse(line):
-    import shlex
+def test_commands_of_the_readme_but_replay_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "traces").symlink_to(ROOT / "traces")
+    for line in readme_lines():
+        name, *arguments = shlex.split(line)
+        assert name == "fabricemu"
+        if arguments[0] in {"fabric", "config", "trace"}:
+            called(capsys, *arguments)
 
-    name, *arguments = shlex.split(line)
-    assert name == "fabricemu"
-    if arguments[0].startswith("--"):
-        return
-    command, context = cli, cli.make_context(name, list(arguments[:1]), resilient_parsing=True)
-    while hasattr(command, "commands"):
-        command = command.commands[arguments.pop(0)]
-    command.make_context(command.name, arguments, parent=context)
+
+@pytest.mark.slow
+def test_readme_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "traces").symlink_to(ROOT / "traces")
+    for line in readme_lines():
+        called(capsys, *shlex.split(line)[1:])
+    for block in readme_blocks("python"):
+        subprocess.run(
+            [sys.executable, "-c", block],
+            check=True,
+            capture_output=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
 
 
 def test_readme_test_command_is_the_one_that_ci_runs():
@@ -245,7 +257,7 @@ def test_readme_test_command_is_the_one_that_ci_runs():
 
 
 def test_fabric_file_of_the_readme_loads(tmp_path):
-    text = (ROOT / "README.md").read_text().split("```toml\n")[1].split("```")[0]
+    text = readme_blocks("toml")[0]
     path = tmp_path / "mine.toml"
     path.write_text(text)
     assert load_fabric(path).name == tomllib.loads(text).get("name", "mine")

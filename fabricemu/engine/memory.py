@@ -21,7 +21,7 @@ SIZES = 27  # size classes of rings, powers of two
 Array = NDArray[Any]
 
 
-AHEAD = 8  # rings behind the last that kernels may look at, but never use
+AHEAD = 32  # rings behind the last that kernels may look at, but never use
 LINE = 64  # bytes of a cache line
 
 
