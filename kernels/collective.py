@@ -63,7 +63,7 @@ def advance(state, part, host, op, piece, now):
     parts = instance["parts"]
     size = segment.length(instance["bytes"], parts, piece)
     at_once = instance["algorithm"] == table.AT_ONCE
-    if at_once and 0 < s and progress["received"] < steps:
+    if at_once and s > 0 and progress["received"] < steps:
         return False
     if s > 0 and not at_once:
         _, _, expects = table.step(instance, position, s - 1, size)

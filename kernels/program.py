@@ -205,7 +205,7 @@ def acknowledged(state, part, m):
 
 @device
 def next_order(host):
-    """Number posts and arrivals at a host."""
+    """Count one more post or arrival at a host; return its number."""
     host["order"] += 1
     return host["order"]
 

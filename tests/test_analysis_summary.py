@@ -137,7 +137,7 @@ def test_run_without_messages_has_no_times(tmp_path):
 def test_links_at_an_element_carry_cells():
     network = star()
     network.kind[2] = Kind.ELEMENT
-    assert summary.is_cell_link(network).all()
+    assert network.carries_cells.all()
 
 
 def test_file_gives_the_run_object_back(result, run):

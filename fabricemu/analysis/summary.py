@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabricemu.fabrics.network import Network
-from fabricemu.results.log import MessageLog
+from fabricemu.results.log import MessageLog, combine
 from fabricemu.results.outcome import Outcome
 from fabricemu.results.reader import Result
 from fabricemu.results.schema import TABLES
-from fabricemu.results.tables import is_cell_link
 
 Columns = Mapping[str, NDArray[Any]]
 Run = dict[str, Any]
@@ -52,7 +51,7 @@ def run_object(
     wall_s : float
         From the reading of the trace on.
     """
-    cells = is_cell_link(network)
+    cells = network.carries_cells
     packet_hops = int(outcome.link_packets[~cells].sum())
     return {
         "fabric": fabric,
@@ -75,7 +74,7 @@ def run_object(
         "wall_s": wall_s,
         "packet_hops_per_s": packet_hops / outcome.sim_s if outcome.sim_s else 0.0,
         "peak_rss_bytes": peak_rss_bytes,
-        "fingerprint": log.fingerprint,
+        "fingerprint": combine(log.fingerprint, outcome),
         "result": result,
     }
 

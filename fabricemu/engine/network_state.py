@@ -18,7 +18,7 @@ FIRST_SPAN = 512  # cells of a stream that can be out of order before the engine
 
 def fold(h: Ints | int, value: Ints | int) -> Any:
     """Return the kernels' ``fold`` for arrays."""
-    return _mix((np.asarray(h, np.int64) ^ (np.asarray(value, np.int64) & random.MASK)))
+    return _mix(np.asarray(h, np.int64) ^ (np.asarray(value, np.int64) & random.MASK))
 
 
 def _mix(x: Any) -> Any:
@@ -55,14 +55,6 @@ def devices(network: Network, seed: int) -> dict[str, Array]:
     return {"devices": records, "turns": np.zeros(int(groups.sum()) + 1, np.int64)}
 
 
-def carries_cells(network: Network) -> NDArray[np.bool_]:
-    """Return for each port whether cells go through it (no inter-packet gap)."""
-    kind = network.kind[network.device_of]
-    facing = network.kind[network.device_of[network.peer]]
-    cells: NDArray[np.bool_] = (kind == Kind.ELEMENT) | (facing == Kind.ELEMENT)
-    return cells
-
-
 def ports(network: Network, transport: Transport) -> dict[str, Array]:
     """Return port records, and their limits."""
     records = empty(network.n_ports, kernel.PORT)
@@ -74,7 +66,7 @@ def ports(network: Network, transport: Transport) -> dict[str, Array]:
     records["latency"] = network.latency_ps
     records["peer"] = network.peer
     records["next_device"] = network.device_of[network.peer]
-    records["gap"] = np.where(carries_cells(network), 0, transport.gap_bytes)
+    records["gap"] = np.where(network.carries_cells, 0, transport.gap_bytes)
     records["limited"] = network.queue_bytes >= 0
     limits["rate"], limits["limit"] = rate, network.queue_bytes
     return {"ports": records, "limits": limits}

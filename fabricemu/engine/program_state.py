@@ -92,7 +92,7 @@ def positions(program: Program) -> Ints:
 
 
 def _streams(program: Program, ops: Array) -> Array:
-    """Number the streams over all ranks."""
+    """Give every stream of every rank a number."""
     ops["stream"] = kernel.NONE
     has = np.flatnonzero(program.stream >= 0)
     key = program.rank_of[has] * (int(program.stream.max(initial=0)) + 1) + program.stream[has]
@@ -102,7 +102,7 @@ def _streams(program: Program, ops: Array) -> Array:
 
 
 def _mailboxes(program: Program, ops: Array) -> Array:
-    """Number the (destination, source, tag) that messages arrive for, by destination."""
+    """Give each (destination, source, tag) of messages a number, by destination."""
     send = np.flatnonzero(program.kind == Op.SEND)
     recv = np.flatnonzero((program.kind == Op.RECV) & (program.peer != ANY) & (program.tag != ANY))
     users = np.concatenate([send, recv])

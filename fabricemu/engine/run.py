@@ -20,6 +20,7 @@ from fabricemu.kernels import state as kernel
 from fabricemu.kernels._view import handle
 from fabricemu.results.outcome import Outcome
 from fabricemu.workloads.program import Program
+from fabricemu.workloads.schedule import total_messages
 
 CHUNK_S = 0.1  # wall time between two looks at progress and signals
 FIRST_WINDOWS = 16
@@ -94,6 +95,14 @@ def check_inputs(network: Network, transport: Transport, program: Program) -> No
         )
     if min(transport.header_bytes, transport.ack_bytes) < 1:
         raise ConfigError("transport.header_bytes and ack_bytes must be at least 1")
+    window = transport.window_packets
+    if transport.any_order:
+        window = min(window, transport.reorder_packets)
+    if window < transport.ack_every and transport.rto_ps == 0:
+        raise ConfigError(
+            f"transport.window: {window} packets; expected at least ack_every ="
+            f" {transport.ack_every}, else the sender waits for ever (there is no time-out)"
+        )
     if transport.any_order and transport.reorder_packets < 128:
         raise ConfigError(
             f"transport.reorder_packets: {transport.reorder_packets}; expected a power of two,"
@@ -166,7 +175,7 @@ class _Run:
         self.state = engine_state.build(network, transport, program, seed, parts)
         self.series = Series(network.n_ports)
         self.state.config["bin_end"] = self.series.end
-        self.total = engine_state.total_messages(program)
+        self.total = total_messages(program)
         self.messages = 0
         self.end_ps = 0
 

@@ -56,7 +56,8 @@ def derive(raw: Rows, paths: Paths) -> dict[str, NDArray[Any]]:
         A part is negative: the message was faster than the network allows.
     """
     whole = raw["delivered"] - raw["created"]
-    ideal = np.asarray(paths.unloaded_ps(raw["src"], raw["dst"], raw["bytes"]))
+    rail = np.maximum(raw["rail"], 0)
+    ideal = np.asarray(paths.unloaded_ps(raw["src"], raw["dst"], raw["bytes"], rail))
     columns: dict[str, NDArray[Any]] = {name: raw[name] for name in SAME}
     columns |= {name: raw[source] for name, source in RENAMED.items()}
     columns["way"] = np.select([raw["rail"] == SCALE_UP, raw["rail"] == SELF], [1, 2], 0)

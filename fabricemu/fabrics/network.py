@@ -116,6 +116,12 @@ class Network:
         return np.repeat(np.arange(self.n_devices), np.diff(self.port_ptr))
 
     @property
+    def carries_cells(self) -> NDArray[np.bool_]:
+        """Whether cells, not packets, go through each port, (n_ports,): no gap there."""
+        element = (self.kind == Kind.ELEMENT)[self.device_of]
+        return np.asarray(element | element[self.peer])
+
+    @property
     def lookahead_ps(self) -> int:
         """Smallest latency of any link: the engine's window and the gate latency."""
         return int(self.latency_ps.min())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fabricemu.results import schema
 from fabricemu.results.histogram import Histogram, lower_edge, width
+from fabricemu.results.outcome import Outcome
 from fabricemu.results.spill import Spill
 
 Rows = Mapping[str, NDArray[Any]]
@@ -37,6 +38,18 @@ def fingerprint(rows: Rows) -> int:
     for name in ("message", "created_ps", "delivered_ps", "acked_ps"):
         word = mix64(word ^ np.asarray(rows[name]).astype(np.int64).view(np.uint64))
     return int(word.sum(dtype=np.uint64))
+
+
+def combine(messages: str, outcome: Outcome) -> str:
+    """Return a run's fingerprint: that of its messages and of every device's counters."""
+    columns = [outcome.link_bytes, outcome.link_packets, outcome.link_drops]
+    columns += [outcome.link_peak_bytes, *outcome.device.values()]
+    word = mix64(np.array([int(messages, 16)], np.uint64))
+    for column in columns:
+        place = mix64(np.arange(len(column), dtype=np.uint64))
+        values = mix64(place ^ column.astype(np.int64).view(np.uint64))
+        word = mix64(word ^ values.sum(dtype=np.uint64))
+    return f"{int(word[0]):016x}"
 
 
 class MessageLog:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fabricemu.fabrics.network import Ints, Kind, Network
+from fabricemu.fabrics.network import Ints, Network
 from fabricemu.results.log import MessageLog
 from fabricemu.results.outcome import Outcome
 from fabricemu.workloads.program import Collective, Op, Program
@@ -147,10 +147,3 @@ def devices(network: Network, outcome: Outcome) -> dict[str, NDArray[Any]]:
         "ports": np.diff(network.port_ptr),
     }
     return fixed | outcome.device
-
-
-def is_cell_link(network: Network) -> NDArray[np.bool_]:
-    """Return which links carry cells: those from or to a fabric element."""
-    device = network.device_of
-    element = network.kind == Kind.ELEMENT
-    return np.asarray(element[device] | element[device[network.peer]])
