@@ -1,7 +1,9 @@
 """The engine beside the reference simulator: every time and every counter must be equal."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numba
 import numpy as np
@@ -94,20 +96,24 @@ def assert_agrees(
     Run or None
         The engine's run; None if the program cannot finish.
     """
-    try:
-        expected = simulate_reference(network, transport, program, seed)
-    except DeadlockError:
-        expected = None
-    try:
-        found = run(network, transport, program, seed=seed, threads=threads)
-    except EngineError as error:
-        assert expected is None, f"the engine alone fails: {error}"
-        assert "cannot finish" in str(error)
+    expected = attempt(simulate_reference, DeadlockError, network, transport, program, seed)
+    engine = partial(run, seed=seed, threads=threads)
+    found = attempt(engine, EngineError, network, transport, program)
+    if isinstance(expected, DeadlockError):
+        assert "cannot finish" in str(found)
         return None
-    assert expected is not None, "the reference alone cannot finish"
+    assert isinstance(found, Run), f"the engine alone fails: {found}"
     assert_messages(program, expected, found)
     assert_counters(expected, found.outcome)
     return found
+
+
+def attempt(simulator: Callable[..., Any], failure: type[Exception], *case: Any) -> Any:
+    """Return what a simulator returns, or the error that it raises."""
+    try:
+        return simulator(*case)
+    except failure as error:
+        return error
 
 
 def assert_messages(program: Program, expected: ReferenceResult, found: Run) -> None:

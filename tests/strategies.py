@@ -36,21 +36,33 @@ def three(values: tuple[int, ...]) -> st.SearchStrategy[tuple[int, ...]]:
 
 
 @st.composite
-def transports(draw: st.DrawFn, bounded: bool = False) -> Transport:
-    """Draw a NIC; with ``bounded`` queues it has a time-out."""
+def transports(draw: st.DrawFn, network: Network, bounded: bool) -> Transport:
+    """Draw a NIC; with ``bounded`` queues it has a time-out.
+
+    Where packets are lost, or slow, the time-out is long: one below the round trip through
+    full queues sends so much again that a fabric may collapse for good.
+    """
     mtu = draw(st.sampled_from((256, 1000, 4096)))
     window = draw(st.sampled_from((NO_LIMIT, NO_LIMIT, 1, 3, 8)))
-    rto = draw(st.sampled_from((1_000_000, 3_000_001, 20_000_000)))
+    short, long = (1_000_000, 3_000_001, 20_000_000), (60_000_000, 150_000_001)
+    slow = bounded or network.ddc is not None or network.rate_bps.min() < 10**11
+    rto = draw(st.sampled_from(long if slow else short))
+    rto = rto if bounded or draw(st.integers(0, 3)) == 0 else 0
+    reorder = draw(st.sampled_from((128, 1024)))
+    any_order = draw(st.booleans())
+    ack_every = draw(st.sampled_from((NO_LIMIT, 1, 2, 5)))
+    if rto == 0:  # what is in flight must be acknowledged some time
+        ack_every = min(ack_every, window, reorder if any_order else NO_LIMIT)
     return builders.transport(
         mtu=mtu,
         header_bytes=draw(st.sampled_from((64, 1))),
         gap_bytes=draw(st.sampled_from((0, 20))),
         ack_bytes=draw(st.sampled_from((64, 17))),
-        ack_every=draw(st.sampled_from((NO_LIMIT, 1, 2, 5))),
+        ack_every=ack_every,
         window_packets=window,
-        any_order=draw(st.booleans()),
-        reorder_packets=draw(st.sampled_from((128, 1024))),
-        rto_ps=rto if bounded or draw(st.integers(0, 3)) == 0 else 0,
+        any_order=any_order,
+        reorder_packets=reorder,
+        rto_ps=rto,
         qps=draw(st.sampled_from((1, 1, 2, 3))),
     )
 
@@ -287,9 +299,7 @@ def add_mark(draw: st.DrawFn, builder: ProgramBuilder, _: Transport) -> list[int
     return [builder.add(any_rank(draw, builder), Op.MARK, **common(draw))]
 
 
-def add_any_collective(
-    draw: st.DrawFn, builder: ProgramBuilder, transport: Transport
-) -> list[int]:
+def add_any_collective(draw: st.DrawFn, builder: ProgramBuilder, transport: Transport) -> list[int]:
     return add_collective(draw, builder, 8 * transport.mtu)
 
 
@@ -306,7 +316,7 @@ ADD = {
 def cases(draw: st.DrawFn, program: Any, bounded: bool = False) -> tuple[Any, ...]:
     """Draw network, transport, program and seed."""
     network = draw(fabrics(bounded))
-    transport = draw(transports(bounded))
+    transport = draw(transports(network, bounded))
     return network, transport, draw(program(network.n_ranks, transport)), draw(SEEDS)
 
 

@@ -1,8 +1,9 @@
 """The same run is the same whatever the threads, the chunks and the form of the program."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 
 from fabricemu.engine import run as engine
@@ -95,7 +96,7 @@ def test_a_fabric_of_many_ports_uses_threads_and_stays_the_same():
     n = network.n_ranks
     rows = [(src, (src * 7 + 3) % n, 9000 if JIT else 0) for src in range(n)]
     program = builders.sends([row for row in rows if row[0] != row[1]], n)
-    transport = builders.transport(any_order=True)
+    transport = builders.transport(any_order=True, ack_every=16)
     one = run(network, transport, program)
     assert_same_runs(one, run(network, transport, program, threads=2))
 
@@ -103,7 +104,7 @@ def test_a_fabric_of_many_ports_uses_threads_and_stays_the_same():
 @pytest.mark.parametrize("network", networks(), ids=["clos", "ddc"])
 @pytest.mark.parametrize("windows", [1, 7, 1 << 20])
 def test_windows_of_a_call_do_not_change_a_run(network, windows):
-    transport = builders.transport(any_order=True)
+    transport = builders.transport(any_order=True, ack_every=16)
     program = builders.collective(
         Collective.ALL_TO_ALL, Algorithm.AT_ONCE, 12, 120_000, channels=2, n_ranks=12
     )
@@ -122,7 +123,7 @@ def test_many_finished_messages_are_taken_away_in_between(monkeypatch):
 def test_a_seed_changes_a_sprayed_run_and_repeats_it():
     network = networks()[0]
     program = builders.sends(PERMUTATION)
-    transport = builders.transport(any_order=True)
+    transport = builders.transport(any_order=True, ack_every=16)
     first, again, other = (run(network, transport, program, seed=s) for s in (1, 1, 2))
     assert_same_runs(first, again)
     assert (first.columns["delivered"] != other.columns["delivered"]).any()
@@ -151,7 +152,7 @@ def test_large_lazy_collective_equals_its_expansion(kind, algorithm, n):
 
 def assert_same_as_expanded(network, program):
     """Fail unless the lazy form and its expansion have the same messages and counters."""
-    transport = builders.transport(any_order=True)
+    transport = builders.transport(any_order=True, ack_every=16)
     lazy = run(network, transport, program)
     whole = run(network, transport, expand(program))
     names = ("src", "dst", "bytes", *TIMES)
@@ -167,9 +168,7 @@ def assert_same_as_expanded(network, program):
 def halved(network):
     """Return a network with twice the rate and half the latency everywhere."""
     assert not (network.latency_ps % 2).any()
-    return replace(
-        network, rate_bps=2 * network.rate_bps, latency_ps=network.latency_ps // 2
-    )
+    return replace(network, rate_bps=2 * network.rate_bps, latency_ps=network.latency_ps // 2)
 
 
 @pytest.mark.parametrize("kind", ["star", "clos", "ddc"])

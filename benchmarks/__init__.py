@@ -1,0 +1,1 @@
+"""Benchmarks of the emulator's own speed."""
