@@ -14,7 +14,6 @@ from benchmarks.classic_state import (
     DATA,
     FIRST_ROOM,
     FLOW_SHIFT,
-    INF,
     LAST,
     NONE,
     PORT_BITS,
@@ -24,7 +23,7 @@ from benchmarks.classic_state import (
     TIME_SHIFT,
 )
 from fabricemu.kernels._jit import OPTIONS, device
-from fabricemu.kernels._view import attach, prefetch
+from fabricemu.kernels._view import attach
 from fabricemu.kernels.random import fold, pick, tie
 from numba import njit
 
@@ -308,20 +307,6 @@ def post(state, now):
             arm(state, output, host)
 
 
-@device
-def ask_early(state, event):
-    """Ask for what the event after the next one needs."""
-    p = event & PORT_MASK
-    if event == INF:
-        return
-    if event & ARRIVAL:
-        ring = state.wires[p]
-        prefetch(state.wire_items, ring["offset"] + (ring["head"] & ring["mask"]))
-    else:
-        prefetch(state.outputs, p)
-        prefetch(state.queues, 2 * p)
-
-
 @njit(**OPTIONS)
 def run(handle):
     """Run to the end."""
@@ -333,13 +318,11 @@ def run(handle):
         if event == NONE:
             return
         now = event >> TIME_SHIFT
-        after = heap.second(state)
-        ask_early(state, after)
         if event & ARRIVAL == 0:
             totals["events"] += 1
             totals["hole"] = 1
             depart(state, event & PORT_MASK, now)
-        elif same_instant(state, event, after):
+        elif same_instant(state, event, heap.second(state)):
             totals["events"] += arrive_together(state, event)
         else:
             totals["events"] += 1

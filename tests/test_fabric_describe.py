@@ -34,8 +34,8 @@ def test_the_net_speedup_depends_on_how_packets_are_cut():
 
 
 def test_the_credit_loop_is_two_ways_over_the_lanes():
-    # 2 x (500 + 600 + 500 ns) and four control cells of 64 bytes at 100 Gb/s
-    assert describe(load_fabric("ddc"), 72)["credit_loop_ps"] == 3_200_000 + 4 * 5120
+    # 2 x (500 + 600 + 500 ns) and four control cells of 40 bytes at 100 Gb/s
+    assert describe(load_fabric("ddc"), 72)["credit_loop_ps"] == 3_200_000 + 4 * 3200
 
 
 def test_oversubscription_halves_the_bisection():

@@ -188,17 +188,17 @@ class _Run:
             now = time.perf_counter()
             if not windows and status == kernel.Exit.CHUNK:
                 count = min(max(int(count * CHUNK_S / max(now - last, 1e-4)), 1), MAX_WINDOWS)
+            last = now
+            self._after(int(status))
             if progress is not None:
                 at = int(self.state.config[0]["now"])
                 progress(Progress(at, self.messages, self.total, now - begin))
-            last = now
-            self._after(int(status))
             if status == kernel.Exit.DONE:
                 return
 
     def _after(self, status: int) -> None:
         """Do what the kernel returned for."""
-        if status in (kernel.Exit.DRAIN, kernel.Exit.DONE):
+        if status in (kernel.Exit.CHUNK, kernel.Exit.DRAIN, kernel.Exit.DONE):
             self._drain()
         elif status == kernel.Exit.SAMPLE:
             self.series.close_until(self.state, int(self.state.due.min()))

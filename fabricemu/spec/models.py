@@ -192,7 +192,10 @@ class DdcParams(_Table):
     cell_bytes: int = Field(default=512, ge=2, le=65535, description="bytes, with header (FBOSS)")
     cell_header_bytes: int = Field(default=32, ge=1, le=4096, description="bytes (FBOSS)")
     control_cell_bytes: int = Field(
-        default=64, ge=1, le=65535, description="bytes of a request or credit (assumed)"
+        default=40,
+        ge=1,
+        le=65535,
+        description="bytes of a request or credit (assumed: a cell header and 8 bytes)",
     )
     packing: bool = Field(
         default=True,
@@ -208,11 +211,11 @@ class DdcParams(_Table):
         default=1.05, ge=0.5, le=10, description="credit rate over port rate (OpenBCM)"
     )
     egress_threshold: Bytes = Field(
-        default=64 * 1024,
+        default=256 * 1024,
         ge=1,
         le=2**40,
-        description="bytes waiting at an egress port above which credits stop (assumed: 16"
-        " credits, so it never starves a port and holds what the 5 % speed-up piles up)",
+        description="bytes waiting at an egress port above which credits stop (assumed: more"
+        " than a credit loop holds at 400G, so that a stopped port does not run dry)",
     )
     leaf_ingress_latency: TimePs = Field(
         default=1000 * NS,

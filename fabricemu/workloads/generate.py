@@ -106,8 +106,8 @@ def derangement(n: int, seed: int) -> Ints:
 
 def _hash(seed: int, attempt: int, index: Ints) -> np.ndarray:
     """Return 64-bit hashes of (seed, attempt, index) by the splitmix64 finaliser."""
-    value = np.full(len(index), seed % (1 << 64), np.uint64)
-    for word in (np.uint64(attempt), index.astype(np.uint64)):
+    value = np.zeros(len(index), np.uint64)
+    for word in (np.uint64(seed % (1 << 64)), np.uint64(attempt), index.astype(np.uint64)):
         value = (value ^ word) + np.uint64(0x9E3779B97F4A7C15)
         value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

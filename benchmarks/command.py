@@ -1,0 +1,127 @@
+"""The command line of the benchmarks."""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from benchmarks import classic_run, machine
+from benchmarks.cases import (
+    Case,
+    Inputs,
+    classic_case,
+    demand_equal,
+    engine_case,
+    inputs,
+    permutation,
+)
+from benchmarks.measure import interleave, memory_of_fresh, memory_of_this, ratio, row
+from benchmarks.report import as_text
+from fabricemu.engine import run as engine
+from fabricemu.errors import FabricemuError
+
+ROUNDS = 5
+SIZE, QUICK_SIZE = "2MiB", "64KiB"
+COLLECTIVE = "gen:all-reduce?ranks={hosts}&bytes=64MB&algorithm=ring"
+THREADS = 2
+
+
+@click.command()
+@click.option("--hosts", default=1024, show_default=True, type=click.IntRange(2))
+@click.option("--rounds", default=ROUNDS, show_default=True, type=click.IntRange(1))
+@click.option("--quick", is_flag=True, help="One round of 64 KiB messages: a check, no figures.")
+@click.option("--collective", is_flag=True, help="Also a ring all-reduce of 64 MB.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--memory-of", hidden=True, help="Only the memory of one run in this process.")
+@click.option("--trace", hidden=True)
+def main(
+    hosts: int,
+    rounds: int,
+    quick: bool,
+    collective: bool,
+    as_json: bool,
+    memory_of: str | None,
+    trace: str | None,
+) -> None:
+    """Measure packets and cells sent over links per second of wall time."""
+    trace = trace or permutation(hosts, QUICK_SIZE if quick else SIZE)
+    try:
+        if memory_of:
+            click.echo(json.dumps(memory_of_this(memory_of, hosts, trace)))
+            return
+        found = measure(hosts, trace, 1 if quick else rounds, collective)
+    except FabricemuError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    click.echo(json.dumps(found, indent=1) if as_json else as_text(found))
+
+
+def tell(line: str) -> None:
+    """Say how far it is."""
+    click.echo(line, err=True)
+
+
+def measure(hosts: int, trace: str, rounds: int, collective: bool) -> dict[str, Any]:
+    """Return all figures, ready for JSON."""
+    found: dict[str, Any] = {"schema": 1, **machine.describe(), "hosts": hosts, "trace": trace}
+    found["compile_s"] = compile_all()
+    clos, ddc = (inputs(fabric, hosts, trace) for fabric in ("clos", "ddc"))
+    demand_equal(clos)
+    cases = [engine_case("clos", clos, 1), classic_case("classic", clos)]
+    cases.append(engine_case("ddc", ddc, 1))
+    cases += in_threads({"clos": clos, "ddc": ddc}, found)
+    samples = interleave(cases, rounds, tell)
+    found["cases"] = [row(case, samples[case.name]) for case in cases]
+    found["clos_faster_than_classic"] = ratio(samples["clos"], samples["classic"])
+    found["memory"] = {}
+    for figures in found["cases"]:
+        if figures["case"] in ("clos", "ddc"):
+            memory = memory_of_fresh(figures["case"], hosts, trace)
+            figures["peak_rss_bytes"] = memory["peak_bytes"]
+            found["memory"][figures["case"]] = memory
+    if collective:
+        found["cases"] += collectives(hosts)
+    found["machine"]["load_average_after"] = machine.load_average()
+    return found
+
+
+def compile_all() -> dict[str, Any]:
+    """Compile both loops; return the seconds it took."""
+    cached = engine.cached()
+    tell("loading the kernels" if cached else "compiling the kernels, about a minute")
+    return {
+        "engine": engine.warm_up(),
+        "engine_from_cache": cached,
+        "classic": classic_run.warm_up(),
+    }
+
+
+def in_threads(given: dict[str, Inputs], found: dict[str, Any]) -> list[Case]:
+    """Return the cases on two threads; note which ones there cannot be."""
+    found["notes"] = []
+    if machine.cores() < THREADS:
+        found["notes"].append("one core: nothing was run on two threads")
+        return []
+    cases = []
+    for name, one in given.items():
+        if one.network.n_ports < engine.THREAD_PORTS:
+            found["notes"].append(
+                f"{name}: fewer than {engine.THREAD_PORTS} ports, so never on two threads"
+            )
+        else:
+            cases.append(engine_case(f"{name}, {THREADS} threads", one, THREADS))
+    return cases
+
+
+def collectives(hosts: int) -> list[dict[str, Any]]:
+    """Return the figures of one ring all-reduce on each of two fabrics."""
+    rows = []
+    threads = min(THREADS, machine.cores())
+    for fabric in ("ddc", "clos-spray"):
+        given = inputs(fabric, hosts, COLLECTIVE.format(hosts=hosts))
+        case = engine_case(f"{fabric} all-reduce, {threads} threads", given, threads)
+        sample = case.run()
+        tell(f"{case.name} {sample.wall_s:.3f} s")
+        rows.append(row(case, [sample]))
+    return rows
