@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.classic_run import Ints, run_classic
+from fabricemu.engine.collect import Columns
 from fabricemu.engine.run import simulate
 from fabricemu.errors import EngineError
 from fabricemu.fabrics.build import build
@@ -110,7 +111,7 @@ def classic_case(name: str, given: Inputs) -> Case:
 
 def engine_times(given: Inputs, seed: int = SEED) -> Ints:
     """Return (source, destination, delivered, acked) of each message, sorted, in ps."""
-    chunks = []
+    chunks: list[Columns] = []
     simulate(given.network, given.transport, given.program, chunks.append, seed=seed)
     names = ("src", "dst", "delivered", "acked")
     rows = np.concatenate([np.stack([chunk[name] for name in names], axis=1) for chunk in chunks])

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-decorators
 """The event loop of the classic kind, to measure the engine against: one global heap.
 
 It has what a spraying Clos without loss needs of docs/model.md: output-queued switches,
@@ -5,6 +6,11 @@ control before data, any-order receivers, an ACK for each packet. As htsim does 
 is one pending event for each busy wire and one for each port where packets wait. All
 times of messages equal the engine's.
 """
+
+from fabricemu.kernels._jit import OPTIONS, device
+from fabricemu.kernels._view import attach
+from fabricemu.kernels.random import fold, pick, tie
+from numba import njit
 
 from benchmarks import classic_heap as heap
 from benchmarks.classic_state import (
@@ -22,10 +28,6 @@ from benchmarks.classic_state import (
     PSN_SHIFT,
     TIME_SHIFT,
 )
-from fabricemu.kernels._jit import OPTIONS, device
-from fabricemu.kernels._view import attach
-from fabricemu.kernels.random import fold, pick, tie
-from numba import njit
 
 WORD, LOW = 5, 31
 

@@ -1,8 +1,10 @@
+# mypy: allow-untyped-defs, allow-untyped-decorators
 """The one heap: 4-ary, of int64 events; slots beyond its end hold INF."""
 
 import numpy as np
-from benchmarks.classic_state import INF, NONE, ROOT
 from fabricemu.kernels._jit import device
+
+from benchmarks.classic_state import INF, NONE, ROOT
 
 
 @device

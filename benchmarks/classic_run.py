@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from fabricemu.kernels import state as kernel
+from fabricemu.kernels._view import handle
 from numpy.typing import NDArray
 
 from benchmarks import classic, classic_state
@@ -14,8 +16,6 @@ from fabricemu.engine.network_state import device_seeds, fold
 from fabricemu.errors import ConfigError, EngineError
 from fabricemu.fabrics.network import Choice, Kind, Network
 from fabricemu.fabrics.transport import Transport
-from fabricemu.kernels import state as kernel
-from fabricemu.kernels._view import handle
 
 Ints = NDArray[np.int64]
 INT64 = np.dtype(np.int64)
@@ -123,7 +123,7 @@ def packets_of(transport: Transport, flows: Ints) -> Ints:
     return packets
 
 
-def build(network: Network, transport: Transport, flows: Ints, seed: int) -> ClassicState:
+def build(network: Network, transport: Transport, flows: Ints, seed: int) -> Any:
     """Return the state at time 0."""
     packets = packets_of(transport, flows)
     words = packets // 32 + 1

@@ -8,7 +8,6 @@ carry the number of the port at which they come in, so those of one device are n
 from collections import namedtuple
 
 import numpy as np
-
 from fabricemu.kernels import _view
 
 INF = (1 << 63) - 1
@@ -91,5 +90,5 @@ LAYOUT = {
     "batch": (np.int64, 1),  # (tie, port, packet) of arrivals at one instant
 }
 
-ClassicState = namedtuple("ClassicState", LAYOUT)
+ClassicState = namedtuple("ClassicState", LAYOUT)  # type: ignore[misc]
 _view.declare(LAYOUT)

@@ -65,9 +65,7 @@ def ratio(fast: Sequence[Sample], slow: Sequence[Sample]) -> dict[str, float]:
 def memory_of_fresh(fabric: str, hosts: int, trace: str) -> dict[str, int]:
     """Return peak resident bytes of a fresh process that does one run, and those before it."""
     command = [sys.executable, str(SCRIPT), "--memory-of", fabric, "--hosts", str(hosts)]
-    done = subprocess.run(
-        [*command, "--trace", trace], check=False, capture_output=True, text=True
-    )
+    done = subprocess.run([*command, "--trace", trace], check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise EngineError(f"benchmark: memory of {fabric}: {done.stderr.strip()[-200:]}")
     found: dict[str, int] = json.loads(done.stdout)

@@ -81,7 +81,7 @@ def handle_timer(state, part, host, now):
     if work.first_timer(state, host) == now:
         program.on_timer(state, part, host, now)
     else:
-        nic.time_outs(state, host, now)
+        nic.time_out(state, host, now)
 
 
 @device

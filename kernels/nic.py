@@ -313,12 +313,17 @@ def next_acknowledged(state, part, qp, now):
 
 
 @device
-def time_outs(state, host, now):
-    """Rewind every queue pair whose deadline is now; find the next deadline."""
+def time_out(state, host, now):
+    """Rewind the first queue pair whose deadline is now; find the next deadline.
+
+    Others of this instant have their turn after the departures that follow this one.
+    """
     later = INF
+    found = False
     for qp in range(host["first_qp"], host["end_qp"]):
         sender = state.senders[qp]
-        if sender["deadline"] == now:
+        if not found and sender["deadline"] == now:
+            found = True
             host["timeouts"] += 1
             rewind(state, qp)
             sender["deadline"] = now + state.config[0]["rto"]

@@ -132,7 +132,8 @@ def begin_send(state, part, host, op, now):
     own["qp"] = NONE
     own["first_tx"] = now
     own["sent"] = now
-    own["completing"] = own["packets"] - 1
+    own["packets"] = 0
+    own["completing"] = 0
     deliver(state, part, host, m, now)
     own["acked"] = now
     message.retire(state, part, m)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from fabricemu.kernels import state as kernel
 
-from benchmarks import cases, classic_run
+from benchmarks import cases, classic_run, classic_state
 from benchmarks.cases import Inputs, classic_times, engine_times, inputs, permutation
 from benchmarks.measure import ratio, row
 from fabricemu.errors import ConfigError, EngineError
@@ -25,6 +26,10 @@ ANY_ORDER = builders.transport(any_order=True, ack_every=1)
 def spine(**changes):
     """Return a small leaf-spine that sprays."""
     return builders.leaf_spine(4, 3, 3, 2, choice=Choice.SPRAY, **changes)
+
+
+def test_state_of_the_classic_loop_has_names_of_its_own():
+    assert not classic_state.LAYOUT.keys() & kernel.LAYOUT.keys()
 
 
 @compiled

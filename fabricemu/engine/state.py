@@ -46,7 +46,7 @@ def build(
 
 def busiest_window(network: Network, transport: Transport) -> int:
     """Return the largest number of arrivals that one device can have in one window."""
-    smallest = transport.ack_bytes + transport.gap_bytes
+    smallest = min(transport.ack_bytes, transport.header_bytes) + transport.gap_bytes
     if network.ddc is not None:
         smallest = min(smallest, network.ddc.control_cell_bytes, network.ddc.cell_header_bytes + 1)
     shortest = smallest * network_state.PS_PER_BYTE_AT_1_BPS // network.rate_bps
