@@ -83,6 +83,10 @@ def publish(state, part, dev):
     """Show the neighbours what this device has sent."""
     first = dev["first_port"]
     for p in range(first, first + dev["n_ports"]):
-        peer = np.int64(state.ports[p]["peer"])
+        sender = state.ports[p]
+        if sender["dirty"] == 0:
+            continue
+        sender["dirty"] = 0
+        peer = np.int64(sender["peer"])
         for lane in range(2):
             ring.publish(state, part, 2 * p + lane, 2 * peer + lane)

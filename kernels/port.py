@@ -30,6 +30,7 @@ def transmit(state, part, p, slot, start):
     entry["time"] = arrival
     port["free_at"] = free
     port["sent_bytes"] += wire
+    port["dirty"] = 1
     wake = state.wake[part]
     receiver = port["next_device"]
     if arrival < wake[receiver]:

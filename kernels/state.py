@@ -93,7 +93,7 @@ PORT = np.dtype(
         ("next_device", np.int32),
         ("limited", np.int32),  # 1 if waiting data bytes have a limit
         ("peer", np.int32),
-        ("spare", np.int32),
+        ("dirty", np.int32),  # 1 if it sent something in this window
     ],
     align=True,
 )

@@ -125,16 +125,13 @@ def assert_messages(program: Program, expected: ReferenceResult, found: Run) -> 
 
 
 def engine_rows(program: Program, found: Run) -> list[tuple[int, ...]]:
-    """Return the rows of the messages as the reference numbers steps and packets.
+    """Return the rows of the messages as the reference numbers steps.
 
-    SENDs and the one step of an at-once have step 0, messages of a rank to itself no packets.
+    SENDs and the one step of an at-once have step 0.
     """
     if not found.columns:
         return []
     columns = dict(found.columns)
-    moved = columns["src"] != columns["dst"]
-    for name in ("packets", "completing"):
-        columns[name] = np.where(moved, columns[name], 0)
     instance = columns["collective"]
     stepped = instance >= 0
     columns["part"] = np.where(stepped, columns["part"], 0)
