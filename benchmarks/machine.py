@@ -1,16 +1,13 @@
-"""Where figures come from: machine, versions, date; and the memory of this process."""
+"""Where figures come from: machine, versions, date."""
 
 import os
 import platform
-import resource
-import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 CPU_INFO = Path("/proc/cpuinfo")
-STATUS = Path("/proc/self/status")
 
 
 def describe() -> dict[str, Any]:
@@ -49,17 +46,3 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def peak_rss_bytes() -> int:
-    """Return the largest resident memory of this process so far.
-
-    On Linux from VmHWM: ``ru_maxrss`` of a process that was just started still holds the
-    peak of the process that started it.
-    """
-    if STATUS.is_file():
-        for line in STATUS.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

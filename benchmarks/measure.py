@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case, Sample, engine_case, inputs
-from benchmarks.machine import peak_rss_bytes
 from fabricemu.engine.run import warm_up
 from fabricemu.errors import EngineError
+from fabricemu.replay import peak_rss_bytes
 
 SCRIPT = Path(__file__).resolve().parent / "run.py"
 

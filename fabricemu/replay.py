@@ -34,7 +34,7 @@ from fabricemu.workloads.program import Program
 from fabricemu.workloads.schedule import total_messages
 from fabricemu.workloads.uri import SCHEME, split
 
-MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes; getrusage(2)
+STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -194,8 +194,17 @@ def _check_bound(outcome: Outcome, bound: int) -> None:
 
 
 def peak_rss_bytes() -> int:
-    """Return the largest resident memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
+    """Return the largest resident memory of this process so far.
+
+    On Linux from VmHWM: ``ru_maxrss`` of a process that was just started still holds the
+    peak of the process that started it.
+    """
+    if STATUS.is_file():
+        for line in STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _file_digest(path: Path) -> str:
