@@ -134,7 +134,8 @@ def acknowledge(state, part, p, qp, kind):
     if slot == NONE:
         return
     receiver = state.receivers[qp]
-    receiver["since_ack"] = 0
+    if kind == ACK:
+        receiver["since_ack"] = 0
     config = state.config[0]
     entry = state.entries[slot]
     entry["time"] = 0
