@@ -103,7 +103,7 @@ def test_many_arrivals_of_one_window_agree(header):
 def test_a_nack_does_not_count_as_an_acknowledgement():
     """Sprayed packets overtake, and a time-out shorter than the round trip repeats them."""
     network = builders.leaf_spine(2, 2, 1, 2, choice=Choice.SPRAY)
-    transport = builders.transport(ack_every=2, rto_ps=1_000_000)
+    transport = builders.transport(mtu=1000, ack_every=2, rto_ps=1_000_000)
     assert_agrees(network, transport, builders.sends([(0, 2, 2001)], 4))
 
 
