@@ -3,7 +3,7 @@
 import numpy as np
 from fabricemu.kernels import cells, order, port, ring
 from fabricemu.kernels._jit import device
-from fabricemu.kernels.random import tie
+from fabricemu.kernels.random import at_instant, fold
 from fabricemu.kernels.state import BULK, CELL, CONTROL, CREDIT, INF, LAST, NONE, REQUEST
 
 
@@ -184,45 +184,44 @@ def grant(state, part, dev, scheduler, now):
 def tick(state, part, dev, now):
     """Let the one scheduler whose turn comes first at ``now`` tick."""
     leaf = state.leaves[dev["index"]]
-    chosen = first_tick(state, dev, leaf, now)
+    chosen, later = next_ticks(state, dev, leaf, now)
     scheduler = state.schedulers[leaf["first_address"] + chosen]
     p = dev["first_port"] + chosen
     port.advance(state, part, p, now)
     following = now + scheduler["interval"]
     scheduler["allowed"] = following
     scheduler["tick"] = INF
+    leaf["next_tick"] = later
     if state.ports[p]["waiting_bytes"] > state.config[0]["egress_threshold"]:
         leaf["blocked"] += 1
     else:
         grant(state, part, dev, scheduler, now)
     if scheduler["head_control"] != NONE or scheduler["head_bulk"] != NONE:
         scheduler["tick"] = following
-    leaf["next_tick"] = earliest_tick(state, leaf)
+        leaf["next_tick"] = min(leaf["next_tick"], following)
 
 
 @device
-def earliest_tick(state, leaf):
-    """Return the time of the leaf's next tick."""
-    first = leaf["first_address"]
-    soonest = INF
-    for a in range(first, first + leaf["hosts"]):
-        soonest = min(soonest, state.schedulers[a]["tick"])
-    return soonest
-
-
-@device
-def first_tick(state, dev, leaf, now):
-    """Return the egress port whose tick at ``now`` comes first by its tie hash."""
+def next_ticks(state, dev, leaf, now):
+    """Return the egress port that ticks first at ``now``, and the next tick of any other."""
     chosen = NONE
     least = 0
+    later = INF
+    instant = at_instant(dev["tie_seed"], now)
     for local in range(leaf["hosts"]):
-        if state.schedulers[leaf["first_address"] + local]["tick"] != now:
+        time = state.schedulers[leaf["first_address"] + local]["tick"]
+        if time > now:
+            later = min(later, time)
             continue
-        rank = tie(dev["tie_seed"], local, now)
+        rank = fold(instant, local)
         if chosen == NONE or rank < least:
+            if chosen != NONE:
+                later = now
             chosen = local
             least = rank
-    return chosen
+        else:
+            later = now
+    return chosen, later
 
 
 @device

@@ -2,7 +2,7 @@
 
 from fabricemu.kernels._jit import device
 from fabricemu.kernels._view import prefetch
-from fabricemu.kernels.random import tie
+from fabricemu.kernels.random import at_instant, fold
 from fabricemu.kernels.state import BULK, INF
 
 PORT_BITS = 16
@@ -22,8 +22,12 @@ def ask_early(state, p):
     prefetch(state.outs, 2 * (p + FAR))
     out = state.outs[2 * p + BULK]
     prefetch(state.entries, out["offset"] + (out["committed"] & out["mask"]))
+    prefetch(state.entries, out["offset"] + (out["tail"] & out["mask"]))
+    prefetch(state.entries, out["offset"] + ((out["tail"] + 2) & out["mask"]))
+    prefetch(state.entries, out["offset"] + ((out["tail"] + 4) & out["mask"]))
     ahead = state.ins[2 * (p + AHEAD) + BULK]
-    prefetch(state.entries, ahead["offset"] + (ahead["head"] & ahead["mask"]))
+    for k in range(0, 12, 2):
+        prefetch(state.entries, ahead["offset"] + ((ahead["head"] + k) & ahead["mask"]))
 
 
 @device
@@ -104,15 +108,14 @@ def insertion(times, slots, count, seed):
         if times[k - 1] < time:
             continue
         slot = slots[k]
+        port = slot & PORT_MASK
         place = k
-        rank = -1
+        instant = at_instant(seed, time)
+        rank = fold(instant, port)
         while place > 0 and times[place - 1] >= time:
             if times[place - 1] == time:
-                port = slot & PORT_MASK
                 other = slots[place - 1] & PORT_MASK
-                if rank < 0:
-                    rank = tie(seed, port, time)
-                before = tie(seed, other, time)
+                before = fold(instant, other)
                 if before < rank or (before == rank and other <= port):
                     break
             times[place] = times[place - 1]

@@ -6,6 +6,7 @@ from fabricemu.kernels._jit import device
 from fabricemu.kernels._view import prefetch
 from fabricemu.kernels.state import BULK, CONTROL, INF, NONE
 
+SOON = 2  # entries, one cache line: what waits may have been written long ago
 PS_PER_BYTE_AT_1_BPS = 8_000_000_000_000
 
 
@@ -46,6 +47,7 @@ def depart(state, part, p, start):
     if is_bulk:
         out = state.outs[2 * p + 1]
     slot = out["offset"] + (out["committed"] & out["mask"])
+    prefetch(state.entries, out["offset"] + ((out["committed"] + SOON) & out["mask"]))
     out["committed"] += 1
     size = np.int64(state.entries[slot]["bytes"])
     port["waiting_bytes"] -= size

@@ -32,6 +32,6 @@ def pick(h, n):
 
 
 @device
-def tie(seed, port, time):
-    """Return the order of an event among those of one device at one instant."""
-    return fold(fold(fold(seed, time), time >> 32), port)
+def at_instant(seed, time):
+    """Return the hash of a device and an instant; ``fold`` with a port gives the order of ties."""
+    return fold(fold(seed, time), time >> 32)

@@ -123,7 +123,7 @@ def pick(h, n):
 
 @njit
 def tie(seed, port, time):
-    return random.tie(seed, port, time)
+    return random.fold(random.at_instant(seed, time), port)
 
 
 @QUICK
