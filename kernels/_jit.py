@@ -12,6 +12,11 @@ OPTIONS = {"error_model": "numpy", "nogil": True}
 #: allocates, so it needs neither reference counts nor a way in from Python.
 device = njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
 
+#: The same, and put in place of every call: for what most events pass through.
+inlined = njit(
+    _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **OPTIONS
+)
+
 
 def entry(func):
     """Compile ``func``, which Python calls, for several threads; keep the result on disk."""

@@ -2,14 +2,14 @@
 
 import numpy as np
 from fabricemu.kernels import bits, port, ring
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.random import fold, pick
 from fabricemu.kernels.state import BULK, CELL, CONTROL, LAST, NONE, Exit
 
 GROW_REORDER = int(Exit.GROW_REORDER)
 
 
-@device
+@inlined
 def next_lane(state, dev, leaf, target):
     """Return the next port of the permuted round robin towards a leaf."""
     config = state.config[0]
@@ -109,7 +109,7 @@ def cut(state, part, dev, leaf, target, voq, first, last, now):
         state.parts[part]["grow"] = GROW_REORDER
 
 
-@device
+@inlined
 def note_cell(state, out, marked, index, seq, size):
     """Note for packets ``marked .. index - 1`` that their last byte is in cell ``seq``."""
     for packet in range(marked, index):
@@ -119,7 +119,7 @@ def note_cell(state, out, marked, index, seq, size):
     return index
 
 
-@device
+@inlined
 def accept(state, leaf, voq, seq):
     """Take a cell into the reorder buffer of its stream; return whether it is in order."""
     stream = state.reassembly[voq]

@@ -2,7 +2,7 @@
 
 import numpy as np
 from fabricemu.kernels import cells, order, port, ring
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.random import at_instant, fold
 from fabricemu.kernels.state import BULK, CELL, CONTROL, CREDIT, INF, LAST, NONE, REQUEST
 
@@ -224,7 +224,7 @@ def next_ticks(state, dev, leaf, now):
     return chosen, later
 
 
-@device
+@inlined
 def receive_cell(state, part, dev, slot, now):
     """Reassemble: whatever is complete and in order goes to the egress port."""
     entry = state.entries[slot]
@@ -244,7 +244,7 @@ def receive_cell(state, part, dev, slot, now):
         ins["head"] += 1
 
 
-@device
+@inlined
 def arrive(state, part, dev, slot, now):
     """Handle one arrival by its kind."""
     entry = state.entries[slot]

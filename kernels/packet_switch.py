@@ -2,7 +2,7 @@
 
 import numpy as np
 from fabricemu.kernels import order, port, ring
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.random import fold, pick
 from fabricemu.kernels.state import ADAPTIVE, DATA, ECMP, ROUND_ROBIN
 
@@ -30,7 +30,7 @@ def least_queued(state, part, first, count, start, now):
     return best
 
 
-@device
+@inlined
 def route(state, part, dev, entry, now):
     """Return the output port of a packet (docs/model.md section 2)."""
     address = np.int64(entry["dst"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 from fabricemu.kernels import ring
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels._view import prefetch
 from fabricemu.kernels.state import BULK, CONTROL, INF, NONE
 
@@ -10,7 +10,7 @@ SOON = 2  # entries, one cache line: what waits may have been written long ago
 PS_PER_BYTE_AT_1_BPS = 8_000_000_000_000
 
 
-@device
+@inlined
 def transmission(state, p, size):
     """Return the time of ``size`` bytes on the wire of port ``p``, rounded up."""
     per_byte = np.int64(state.ports[p]["per_byte"])
@@ -20,7 +20,7 @@ def transmission(state, p, size):
     return (size * PS_PER_BYTE_AT_1_BPS + rate - 1) // rate
 
 
-@device
+@inlined
 def transmit(state, part, p, slot, start):
     """Put an entry on the wire of port ``p`` at ``start``."""
     port = state.ports[p]
@@ -38,7 +38,7 @@ def transmit(state, part, p, slot, start):
         wake[receiver] = arrival
 
 
-@device
+@inlined
 def depart(state, part, p, start):
     """Start the next waiting entry of port ``p``, control first."""
     port = state.ports[p]
@@ -56,7 +56,7 @@ def depart(state, part, p, start):
     transmit(state, part, p, slot, start)
 
 
-@device
+@inlined
 def advance(state, part, p, now):
     """Let every departure of port ``p`` up to and including ``now`` happen."""
     port = state.ports[p]
@@ -64,7 +64,7 @@ def advance(state, part, p, now):
         depart(state, part, p, port["free_at"])
 
 
-@device
+@inlined
 def is_idle(port, now):
     """Return whether an arriving packet starts at once (after ``advance``)."""
     return port["waiting_bytes"] == 0 and port["free_at"] <= now
@@ -80,7 +80,7 @@ def overflows(state, p, size):
     return True
 
 
-@device
+@inlined
 def enqueue(state, part, p, lane, source, now):
     """Give a copy of entry ``source`` to port ``p``, class ``lane``; return its new index.
 
@@ -99,7 +99,7 @@ def enqueue(state, part, p, lane, source, now):
     return slot
 
 
-@device
+@inlined
 def start_or_wait(state, part, p, lane, slot, now):
     """Start the entry just pushed if the wire is free, else count it as waiting."""
     port = state.ports[p]
@@ -115,7 +115,7 @@ def start_or_wait(state, part, p, lane, slot, now):
         state.limits[p]["waiting_data"] += size
 
 
-@device
+@inlined
 def ask_ahead(state, p):
     """Ask for the entry that port ``p`` starts next: it may have waited long in a far cache."""
     out = state.outs[2 * p + BULK]
@@ -136,7 +136,7 @@ def flush(state, part, dev, end):
     return later
 
 
-@device
+@inlined
 def class_of(kind):
     """Return the class of an entry of this kind: DATA and CELL are bulk."""
     return BULK if kind == 0 or kind == 3 else CONTROL

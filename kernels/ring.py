@@ -6,7 +6,7 @@ moves with it, and the publish step between two windows moves the rest.
 """
 
 import numpy as np
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.state import NONE, Exit
 
 FIRST_SIZE = 3  # a new ring has room for 8
@@ -90,7 +90,7 @@ def full(state, part, ring):
     return out["tail"] - out["seen"] > out["mask"]
 
 
-@device
+@inlined
 def push(state, part, ring):
     """Return the index of a new entry at the tail of a ring, or NONE if memory is full."""
     out = state.outs[ring]
