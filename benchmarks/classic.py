@@ -9,7 +9,7 @@ times of messages equal the engine's.
 
 from fabricemu.kernels._jit import OPTIONS, device
 from fabricemu.kernels._view import attach
-from fabricemu.kernels.random import fold, pick, tie
+from fabricemu.kernels.random import at_instant, fold, pick
 from numba import njit
 
 from benchmarks import classic_heap as heap
@@ -279,7 +279,8 @@ def arrive_together(state, event):
     while other != NONE and same_instant(state, event, other):
         q = other & PORT_MASK
         # Hash, then port: one number, for they are compared in this order.
-        order = (tie(router["tie_seed"], q - router["first_port"], now) << PORT_BITS) | q
+        instant = at_instant(router["tie_seed"], now)
+        order = (fold(instant, q - router["first_port"]) << PORT_BITS) | q
         packet = take(state, q)
         place = count
         while place > 0 and batch[2 * place - 2] > order:
