@@ -25,12 +25,17 @@ def connection(state, host, rank, channel):
 
 
 @device
-def send(state, part, host, instance, op, piece, s, peer, size, now):
-    """Post the message of one step."""
-    m = message.create(state, part, size, now)
+def send(state, part, host, op, piece, s, now):
+    """Post the message of one step of a part, if there is one."""
+    instance = state.instances[state.ops[op]["instance"]]
+    position = np.int64(state.ops[op]["position"])
+    size = segment.length(instance["bytes"], instance["parts"], piece)
+    peer, amount, _ = table.step(instance, position, s, size)
+    if peer == NONE:
+        return
+    m = message.create(state, part, amount, now)
     if m == NONE:
         return
-    position = np.int64(state.ops[op]["position"])
     record = state.messages[m]
     slots = instance["steps"]
     record["number"] = instance["number"] + (piece * instance["n"] + position) * slots + s
@@ -77,9 +82,7 @@ def advance(state, part, host, op, piece, now):
         return True
     progress["step"] = steps if at_once else s + 1
     for k in range(s, progress["step"]):
-        peer, amount, _ = table.step(instance, position, k, size)
-        if peer != NONE:
-            send(state, part, host, instance, op, piece, k, peer, amount, now)
+        send(state, part, host, op, piece, k, now)
     return True
 
 

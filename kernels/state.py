@@ -285,10 +285,11 @@ PART = _int64(
     "work_tail",
     "signals",
     "grow",
-    "window",
+    # To the end of the cache line: each part is written by a thread of its own.
     "spare1",
     "spare2",
     "spare3",
+    "spare4",
 )
 
 CONFIG = _int64(
@@ -300,7 +301,6 @@ CONFIG = _int64(
     "now",
     "mtu",
     "header",
-    "gap",
     "ack_bytes",
     "ack_every",
     "send_window",
@@ -310,7 +310,6 @@ CONFIG = _int64(
     "qps",
     "nic_ports",
     "eager",  # SENDs up to this size finish when posted
-    "ops",
     "channels",
     "cells",  # 1 with a cell fabric
     "leaves",
