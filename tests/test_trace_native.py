@@ -223,6 +223,22 @@ def test_hand_written_lines_are_read(tmp_path):
     assert program.peer.tolist()[-1] == ANY
 
 
+@pytest.mark.parametrize(
+    ("kind", "field", "buffer"),
+    [
+        ("all_reduce", {"in": 1000}, 1000),
+        ("reduce_scatter", {"in": 1000}, 1000),
+        ("all_gather", {"in": 1000}, 2000),
+        ("all_gather", {"out": 1001}, 1001),
+        ("all_to_all", {"in": 1000}, 1000),
+    ],
+)
+def test_in_is_what_one_rank_puts_in(tmp_path, kind, field, buffer):
+    coll = {"op": "coll", "type": kind, "group": "dp0"} | field
+    program = read_text(tmp_path, lines({"r": 0} | coll, {"r": 4} | coll))
+    assert program.collectives.bytes.tolist() == [buffer]
+
+
 @pytest.mark.parametrize(("text", "time_ps"), [("0.001", 1), ("123456789012.345", 123456789012345)])
 def test_ns_are_exact_to_the_picosecond(tmp_path, text, time_ps):
     operation = f'{{"r": 0, "op": "calc", "ns": {text}}}'

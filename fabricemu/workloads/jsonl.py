@@ -43,7 +43,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     "calc": ("ns",),
     "send": ("to", "bytes", "tag", "channel"),
     "recv": ("from", "bytes", "tag", "channel"),
-    "coll": ("type", "group", "in", "algorithm", "channels", "chunks", "root", "row"),
+    "coll": ("type", "group", "in", "out", "algorithm", "channels", "chunks", "root", "row"),
     "gate": ("mode", "count"),
     "mark": (),
 }
@@ -123,10 +123,12 @@ def _own_fields(program: Program, kind: Op, op: int) -> dict[str, str]:
 
 def _coll_fields(program: Program, row: int) -> dict[str, str]:
     table = program.collectives
+    kind = Collective(int(table.kind[row]))
     return {
-        "type": _text(Collective(int(table.kind[row])).name.lower()),
+        "type": _text(kind.name.lower()),
         "group": f'"g{table.group[row]}"',
-        "in": str(table.bytes[row]),
+        # What an all-gather takes in is an n-th of this, which need not be whole.
+        "out" if kind == Collective.ALL_GATHER else "in": str(table.bytes[row]),
         "algorithm": _text(Algorithm(int(table.algorithm[row])).name.lower()),
         "channels": str(table.channels[row]),
         "chunks": str(table.chunks[row]),
@@ -169,6 +171,7 @@ class _Reader:
         self.name, self.line = name, 0
         self.builder = ProgramBuilder(1)
         self.groups: dict[str, int] = {}
+        self.sizes: dict[str, int] = {}
         self.members: dict[str, set[int]] = {}
         self.labels: dict[tuple[int, str], int] = {}
         self.calls: Counter[tuple[int, str]] = Counter()
@@ -274,6 +277,7 @@ def _read_header(reader: _Reader, header: dict[str, Any]) -> None:
             if type(rank) is not int or not 0 <= rank < ranks:
                 raise reader.fail(f"group {name!r}: {rank!r} is not a rank below {ranks}")
         reader.groups[name] = builder.new_group(members)
+        reader.sizes[name] = len(members)
 
 
 def _read_operation(reader: _Reader, item: dict[str, Any]) -> None:
@@ -325,7 +329,7 @@ def _instance(reader: _Reader, rank: int, item: dict[str, Any], job: int) -> int
     values: dict[str, Any] = {
         "kind": kind,
         "algorithm": Algorithm[reader.named(item, "algorithm", ways, ways[0]).upper()],
-        "size": reader.whole(item, "in", 0 if kind == Collective.BARRIER else None),
+        "size": _buffer(reader, item, kind, group),
         "channels": reader.whole(item, "channels", 1, 1),
         "chunks": reader.whole(item, "chunks", 1, 1),
         "root": reader.whole(item, "root", 0),
@@ -346,6 +350,18 @@ def _instance(reader: _Reader, rank: int, item: dict[str, Any], job: int) -> int
                 f"but {first[key]} on another"
             )
     return row
+
+
+def _buffer(reader: _Reader, item: dict[str, Any], kind: Collective, group: str) -> int:
+    """Return the bytes of a collective: a rank's input, of an all-gather the gathered total."""
+    if kind == Collective.ALL_GATHER and "out" in item:
+        if "in" in item:
+            raise reader.fail("an all_gather has 'in' (of one rank) or 'out' (gathered), not both")
+        return reader.whole(item, "out", None)
+    if "out" in item:
+        raise reader.fail(f"out: only an all_gather has it, {kind.name.lower()} has 'in'")
+    size = reader.whole(item, "in", 0 if kind == Collective.BARRIER else None)
+    return size * reader.sizes[group] if kind == Collective.ALL_GATHER else size
 
 
 def _read_edges(reader: _Reader, item: dict[str, Any], rank: int, op: int) -> None:
