@@ -39,6 +39,35 @@ class Connections:
         return first
 
 
+class Mailboxes:
+    """The (destination, source, tag) that messages arrive for, numbered by destination."""
+
+    def __init__(self, program: Program) -> None:
+        send = np.flatnonzero(program.kind == Op.SEND)
+        exact = (program.peer != ANY) & (program.tag != ANY)
+        recv = np.flatnonzero((program.kind == Op.RECV) & exact)
+        self.users = np.concatenate([send, recv])
+        to = np.concatenate([program.peer[send], program.rank_of[recv]])
+        source = np.concatenate([program.rank_of[send], program.peer[recv]])
+        key = np.stack([to, source, program.tag[self.users]], axis=1)
+        self.keys, self.number = np.unique(key, axis=0, return_inverse=True)
+        self.n_ranks = program.n_ranks
+
+    def of_ranks(self) -> Ints:
+        """Return the first mailbox of each rank, and the end, (n_ranks + 1,)."""
+        first: Ints = np.searchsorted(self.keys[:, 0], np.arange(self.n_ranks + 1))
+        return first
+
+    def records(self) -> Array:
+        """Return the mailboxes, empty."""
+        boxes = filled(
+            len(self.keys), kernel.MAILBOX, posted=-1, last_posted=-1, arrived=-1, last_arrived=-1
+        )
+        if len(self.keys):
+            boxes["src"], boxes["tag"] = self.keys[:, 1], self.keys[:, 2]
+        return boxes
+
+
 def eager_limit(program: Program) -> int:
     """Return the size up to which a SEND is finished when it is posted."""
     if program.send_done == SendDone.LOCAL:
@@ -46,12 +75,14 @@ def eager_limit(program: Program) -> int:
     return program.eager_bytes if program.send_done == SendDone.EAGER else -1
 
 
-def operations(program: Program, conns: Connections, qps: int) -> dict[str, Array]:
+def operations(
+    program: Program, conns: Connections, mailboxes: Mailboxes, qps: int
+) -> dict[str, Array]:
     """Return operation records with streams and mailboxes."""
     ops = filled(program.n_ops, kernel.OP, started=-1, finished=-1, next=-1, box=-1, qp=-1)
     if program.n_ops == 0:
         ops["remaining"] = 1
-        return {"ops": ops, "streams": empty(1, kernel.STREAM), "boxes": empty(1, kernel.MAILBOX)}
+        return {"ops": ops, "streams": empty(1, kernel.STREAM), "boxes": mailboxes.records()}
     rank = program.rank_of
     ops["rank"] = rank
     for name in ("bytes", "kind", "mode", "peer", "tag"):
@@ -63,8 +94,9 @@ def operations(program: Program, conns: Connections, qps: int) -> dict[str, Arra
     send = np.flatnonzero(program.kind == Op.SEND)
     number = conns.find(rank[send], program.peer[send], program.channel[send])
     ops["qp"][send] = np.where(number < 0, -1, number * qps)
+    ops["box"][mailboxes.users] = mailboxes.number
     streams = _streams(program, ops)
-    return {"ops": ops, "streams": streams, "boxes": _mailboxes(program, ops)}
+    return {"ops": ops, "streams": streams, "boxes": mailboxes.records()}
 
 
 def predecessors(program: Program) -> Ints:
@@ -101,36 +133,6 @@ def _streams(program: Program, ops: Array) -> Array:
     return filled(len(distinct), kernel.STREAM, head=-1, tail=-1)
 
 
-def _mailboxes(program: Program, ops: Array) -> Array:
-    """Give each (destination, source, tag) of messages a number, by destination."""
-    send = np.flatnonzero(program.kind == Op.SEND)
-    recv = np.flatnonzero((program.kind == Op.RECV) & (program.peer != ANY) & (program.tag != ANY))
-    users = np.concatenate([send, recv])
-    to = np.concatenate([program.peer[send], program.rank_of[recv]])
-    source = np.concatenate([program.rank_of[send], program.peer[recv]])
-    key = np.stack([to, source, program.tag[users]], axis=1)
-    distinct, number = np.unique(key, axis=0, return_inverse=True)
-    ops["box"][users] = number
-    boxes = filled(
-        len(distinct), kernel.MAILBOX, posted=-1, last_posted=-1, arrived=-1, last_arrived=-1
-    )
-    if len(distinct):
-        boxes["src"], boxes["tag"] = distinct[:, 1], distinct[:, 2]
-    return boxes
-
-
-def box_ranks(program: Program) -> Ints:
-    """Return the first mailbox of each rank, and the end, (n_ranks + 1,)."""
-    send, recv = program.kind == Op.SEND, program.kind == Op.RECV
-    recv = recv & (program.peer != ANY) & (program.tag != ANY)
-    to = np.concatenate([program.peer[send], program.rank_of[recv]])
-    source = np.concatenate([program.rank_of[send], program.peer[recv]])
-    tag = np.concatenate([program.tag[send], program.tag[recv]])
-    distinct = np.unique(np.stack([to, source, tag], axis=1), axis=0)
-    first: Ints = np.searchsorted(distinct[:, 0], np.arange(program.n_ranks + 1))
-    return first
-
-
 def edges(program: Program) -> dict[str, Array]:
     """Return the successors of each operation, ascending, from its predecessors."""
     after = np.repeat(np.arange(program.n_ops), np.diff(program.dep_ptr))
@@ -151,7 +153,9 @@ def foreign_edges(program: Program) -> Ints:
     return foreign
 
 
-def hosts(program: Program, network: Network, conns: Connections, qps: int) -> dict[str, Array]:
+def hosts(
+    program: Program, network: Network, conns: Connections, mailboxes: Mailboxes, qps: int
+) -> dict[str, Array]:
     """Return host records with their timers: what has no predecessor starts by one."""
     n = network.n_ranks
     records = filled(n, kernel.HOST_RECORD, next_rto=kernel.INF, wild_head=-1, wild_tail=-1)
@@ -170,7 +174,7 @@ def hosts(program: Program, network: Network, conns: Connections, qps: int) -> d
     heap_time[place], heap_op[place] = program.start_ps[first], 2 * first
     records["timers"] = count
     bounds = np.arange(n + 1).clip(max=program.n_ranks)
-    of_rank, boxes = conns.of_ranks()[bounds], box_ranks(program)[bounds]
+    of_rank, boxes = conns.of_ranks()[bounds], mailboxes.of_ranks()[bounds]
     records["first_conn"], records["end_conn"] = of_rank[:-1], of_rank[1:]
     records["first_qp"], records["end_qp"] = of_rank[:-1] * qps, of_rank[1:] * qps
     records["first_box"], records["end_box"] = boxes[:-1], boxes[1:]

@@ -17,8 +17,10 @@ from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.transport import Transport
 from fabricemu.kernels import loop
 from fabricemu.kernels import state as kernel
+from fabricemu.kernels._jit import CACHE_DIR
 from fabricemu.kernels._view import handle
 from fabricemu.results.outcome import Outcome
+from fabricemu.workloads.build import ProgramBuilder
 from fabricemu.workloads.program import Program
 from fabricemu.workloads.schedule import total_messages
 
@@ -124,8 +126,6 @@ def warm_up(compiling: Callable[[], None] | None = None) -> float:
 
 def cached() -> bool:
     """Return whether compiled kernels of exactly these sources are on disk."""
-    from fabricemu.kernels._jit import CACHE_DIR
-
     return os.path.isdir(CACHE_DIR) and any(
         name.endswith(".nbc") for _, _, names in os.walk(CACHE_DIR) for name in names
     )
@@ -133,8 +133,6 @@ def cached() -> bool:
 
 def _tiny() -> tuple[Network, Transport, Program]:
     """Return the smallest inputs: only their types matter."""
-    from fabricemu.workloads.build import ProgramBuilder
-
     none = np.zeros(2, np.int64)
     network = Network(
         n_ranks=2,

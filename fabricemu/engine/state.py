@@ -18,6 +18,7 @@ def build(
 ) -> kernel.State:
     """Return the state at time 0."""
     conns = program_state.Connections(program)
+    mailboxes = program_state.Mailboxes(program)
     cells = network.ddc is not None
     arrays: dict[str, Array] = network_state.cell_fabric(network, seed)
     voqs = len(arrays["voqs"]) if cells else 0
@@ -30,9 +31,9 @@ def build(
     arrays |= network_state.queue_pairs(
         network, transport, conns.source, conns.target, conns.channel
     )
-    arrays |= program_state.operations(program, conns, transport.qps)
+    arrays |= program_state.operations(program, conns, mailboxes, transport.qps)
     arrays |= program_state.edges(program)
-    arrays |= program_state.hosts(program, network, conns, transport.qps)
+    arrays |= program_state.hosts(program, network, conns, mailboxes, transport.qps)
     arrays |= program_state.collectives(program)
     arrays |= _work(program, parts)
     arrays |= network_state.ports(network, transport)
