@@ -123,10 +123,10 @@ def begin_send(state, part, host, op, now):
         return
     state.messages[m]["op"] = op
     state.messages[m]["number"] = op
-    if record["bytes"] <= state.config[0]["eager"]:
-        work.queue(state, part, op, FINISH)
     if record["qp"] != NONE:
         nic.post(state, np.int64(record["qp"]), m)
+        if record["bytes"] <= state.config[0]["eager"]:
+            work.queue(state, part, op, FINISH)
         return
     own = state.messages[m]
     own["qp"] = NONE
@@ -137,8 +137,7 @@ def begin_send(state, part, host, op, now):
     deliver(state, part, host, m, now)
     own["acked"] = now
     message.retire(state, part, m)
-    if record["bytes"] > state.config[0]["eager"]:
-        work.queue(state, part, op, FINISH)
+    work.queue(state, part, op, FINISH)
 
 
 @device

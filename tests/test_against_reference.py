@@ -107,6 +107,18 @@ def test_a_nack_does_not_count_as_an_acknowledgement():
     assert_agrees(network, transport, builders.sends([(0, 2, 2001)], 4))
 
 
+def test_a_message_to_oneself_arrives_before_its_send_finishes():
+    """What follows the RECV and what follows the SEND go out in this order."""
+    program = builders.ProgramBuilder(3)
+    recv, send = program.recv(0, 0), program.send(0, 0, 100)
+    first, second = program.send(0, 1, 5000), program.send(0, 2, 5000)
+    program.depend(first, [recv])
+    program.depend(second, [send])
+    program.recv(1, 0)
+    program.recv(2, 0)
+    assert_agrees(builders.star(3), builders.transport(), program.build())
+
+
 # what must grow
 
 
