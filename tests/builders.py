@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabricemu.fabrics.network import Choice, Ddc, Kind, Network
-from fabricemu.fabrics.transport import Transport
+from fabricemu.fabrics.transport import Receiver, Transport
 from fabricemu.workloads.program import (
     NONE,
     Algorithm,
@@ -30,22 +30,21 @@ RATE_BPS = 400 * 10**9
 LATENCY_PS = 500_000
 
 
-def transport(**changes: int | bool) -> Transport:
+def transport(any_order: bool = False, **changes: Any) -> Transport:
     """Return a NIC with 4096 + 64 B packets, 64 B ACKs at the end of a message, no window."""
-    values: dict[str, int | bool] = {
+    values: dict[str, Any] = {
         "mtu": 4096,
         "header_bytes": 64,
         "gap_bytes": 0,
         "ack_bytes": 64,
         "ack_every": 1 << 30,
         "window_packets": 1 << 30,
-        "any_order": False,
+        "receiver": Receiver.ANY_ORDER if any_order else Receiver.IN_ORDER,
         "reorder_packets": 1 << 10,
         "rto_ps": 0,
         "qps": 1,
     }
-    assert changes.keys() <= values.keys(), changes
-    return Transport(**(values | changes))  # type: ignore[arg-type]
+    return Transport(**(values | changes))
 
 
 # networks

@@ -14,7 +14,7 @@ from fabricemu.engine.invariants import check_finished
 from fabricemu.engine.series import Series
 from fabricemu.errors import ConfigError, EngineError
 from fabricemu.fabrics.network import Network
-from fabricemu.fabrics.transport import Transport
+from fabricemu.fabrics.transport import Receiver, Transport
 from fabricemu.kernels import loop
 from fabricemu.kernels import state as kernel
 from fabricemu.kernels._jit import CACHE_DIR
@@ -153,7 +153,7 @@ def _tiny() -> tuple[Network, Transport, Program]:
         choice=none,
         names=["a", "b"],
     )
-    transport = Transport(1000, 50, 20, 64, 1, 1, False, 128, 0, 1)
+    transport = Transport(1000, 50, 20, 64, 1, 1, Receiver.IN_ORDER, 128, 0, 1)
     return network, transport, ProgramBuilder(2).build()
 
 

@@ -4,11 +4,12 @@ from fabricemu.errors import ConfigError
 from fabricemu.fabrics.clos import build_clos
 from fabricemu.fabrics.ddc import build_ddc
 from fabricemu.fabrics.network import Network
-from fabricemu.fabrics.transport import Transport
+from fabricemu.fabrics.transport import Receiver, Transport
 from fabricemu.spec.models import ClosSpec, FabricSpec, TransportSpec
 
 NO_WINDOW = 1 << 40  # packets; more than any message has
 MAX_RANKS = 1 << 22
+_RECEIVER = {"in-order": Receiver.IN_ORDER, "any-order": Receiver.ANY_ORDER}
 
 
 def build(spec: FabricSpec, n_ranks: int) -> tuple[Network, Transport]:
@@ -38,7 +39,7 @@ def build_transport(spec: TransportSpec) -> Transport:
         ack_bytes=spec.ack_bytes,
         ack_every=spec.ack_every,
         window_packets=_window_packets(spec),
-        any_order=spec.receiver == "any-order",
+        receiver=_RECEIVER[spec.receiver],
         reorder_packets=spec.reorder_packets,
         rto_ps=0 if isinstance(spec.rto, str) else spec.rto,
         qps=spec.qps,

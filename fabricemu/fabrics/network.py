@@ -1,7 +1,7 @@
 """A wired network: devices, ports, latencies and routes as arrays.
 
-The fields are those of sections 1, 2 and 5 of ``docs/model.md``. A network is built once
-by ``clos.py`` or ``ddc.py`` and never changed.
+The fields are those of sections 1, 2, 5, 6 and 11 of ``docs/model.md`` and
+``docs/ethernet.md``. A network is built once and never changed.
 """
 
 from dataclasses import dataclass
@@ -52,6 +52,124 @@ class Ddc:
 
 
 @dataclass(frozen=True)
+class Switching:
+    """What packet switches do beyond two FIFOs a port (section 6); sizes in bytes, times in ps.
+
+    Attributes
+    ----------
+    weight : (classes,) int64
+        Of each data class in deficit round robin; 0 for strict priority.
+    lossless : (classes,) int64
+        1 where a class must not lose a packet to a full buffer.
+    qp_class : tuple of int
+        Class of a QP by its channel, cyclically.
+    ecn_low, ecn_high : (n_ports,) int64
+        Marking thresholds; -1 for none.
+    ecn_max : int
+        Probability at ``ecn_high``, in units of 2^-32.
+    ecn_at_enqueue : bool
+    trim_bytes : int
+        Frame bytes of a trimmed header; 0 for no trimming.
+    buffer_bytes : int
+        Shared pool of a switch; -1 without limit.
+    reserved_bytes : int
+        Of each (port, class) before it takes from the pool.
+    headroom : (n_ports,) int64
+        Of each (ingress port, lossless class).
+    alpha, alpha_lossy : int
+        Of the dynamic threshold of lossless and lossy classes, in units of 2^-16.
+    pfc : (n_ports,) int64
+        1 where what comes in through the port can be paused.
+    xoff_bytes, xon_bytes : int
+        Static thresholds; with ``xoff_bytes`` -1 dynamic, ``xon_bytes`` then the offset.
+    pause_bytes : int
+        Frame bytes of a pause frame.
+    pause_response_ps : int
+        From the arrival of a pause frame until it takes effect.
+    weighted : bool
+        Whether choices follow the rates of ports.
+    bands : (n,) int64
+        Ascending waiting bytes that ADAPTIVE tells apart; empty for exact bytes.
+    refresh_ps : int
+        How old a band may get; 0 for always fresh.
+    flowlet_gap_ps, flowlet_entries : int
+        0 for no flowlets; size of the table of a switch.
+    """
+
+    weight: Ints
+    lossless: Ints
+    qp_class: tuple[int, ...]
+    ecn_low: Ints
+    ecn_high: Ints
+    ecn_max: int
+    ecn_at_enqueue: bool
+    trim_bytes: int
+    buffer_bytes: int
+    reserved_bytes: int
+    headroom: Ints
+    alpha: int
+    alpha_lossy: int
+    pfc: Ints
+    xoff_bytes: int
+    xon_bytes: int
+    pause_bytes: int
+    pause_response_ps: int
+    weighted: bool
+    bands: Ints
+    refresh_ps: int
+    flowlet_gap_ps: int
+    flowlet_entries: int
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Ways by table, for networks without the regular numbering (section 6).
+
+    Attributes
+    ----------
+    edge, home : (addresses,) int64
+        Number of the edge switch of an address, and the port there that leads to it.
+    edge_device : (edges,) int64
+        Device of each edge switch.
+    set_of : (n_devices - n_ranks, edges) int64
+        Set of ports of a switch towards an edge; -1 for no way.
+    set_ptr, set_ports : (sets + 1,), (...) int64
+        Ports of each set, counted within the device.
+    """
+
+    edge: Ints
+    home: Ints
+    edge_device: Ints
+    set_of: Ints
+    set_ptr: Ints
+    set_ports: Ints
+
+
+@dataclass(frozen=True)
+class Change:
+    """What changes at one time (section 11).
+
+    Attributes
+    ----------
+    time_ps : int
+    ports : (n,) int64
+        Ports that change.
+    rate_bps : (n,) int64
+        Their rates from now on.
+    up : (n,) int64
+        1 where the link works from now on, 0 where what it carries is lost.
+    routes : Routes or None
+        The ways from now on, if they change.
+    """
+
+    time_ps: int
+    ports: Ints
+    rate_bps: Ints
+    up: Ints
+    routes: Routes | None = None
+
+
+@dataclass(frozen=True)
 class Network:
     """Devices, ports and routes.
 
@@ -79,6 +197,14 @@ class Network:
         One per device.
     ddc : Ddc or None
         Present where leaves are DDC leaves.
+    switching : Switching or None
+        Present where packet switches or links have more than sections 1 and 2; not with ``ddc``.
+    routes : Routes or None
+        Ways by table instead of the routing fields; needs ``switching``.
+    loss : (n_ports,) int64 or None
+        Probability of losing a packet, in units of 2^-32; needs ``switching``.
+    changes : tuple of Change
+        In the order of time; need ``switching``.
     """
 
     n_ranks: int
@@ -99,6 +225,10 @@ class Network:
     choice: Ints
     names: list[str]
     ddc: Ddc | None = None
+    switching: Switching | None = None
+    routes: Routes | None = None
+    loss: Ints | None = None
+    changes: tuple[Change, ...] = ()
 
     @property
     def n_devices(self) -> int:
