@@ -26,7 +26,7 @@ from fabricemu.results.provenance import provenance
 from fabricemu.results.spill import spill_folder
 from fabricemu.results.tables import build_labels, build_tables
 from fabricemu.results.writer import check_output, publish
-from fabricemu.spec.models import FabricSpec
+from fabricemu.spec.fabric import FabricSpec
 from fabricemu.spec.presets import resolved_toml
 from fabricemu.workloads.formats import load
 from fabricemu.workloads.generate import GENERATORS

@@ -19,7 +19,7 @@ from fabricemu.fabrics.build import build
 from fabricemu.replay import Trace, read_trace, replay
 from fabricemu.results.spill import spill_folder
 from fabricemu.results.writer import check_output
-from fabricemu.spec.models import KINDS, FabricSpec
+from fabricemu.spec.fabric import KINDS, FabricSpec
 from fabricemu.spec.presets import load_fabric
 from fabricemu.workloads.uri import SCHEME
 

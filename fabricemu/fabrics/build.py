@@ -5,7 +5,8 @@ from fabricemu.fabrics.clos import build_clos
 from fabricemu.fabrics.ddc import build_ddc
 from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.transport import Receiver, Transport
-from fabricemu.spec.models import ClosSpec, FabricSpec, TransportSpec
+from fabricemu.spec.fabric import ClosSpec, FabricSpec
+from fabricemu.spec.transport import TransportSpec
 
 NO_WINDOW = 1 << 40  # packets; more than any message has
 MAX_RANKS = 1 << 22

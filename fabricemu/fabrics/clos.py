@@ -11,7 +11,7 @@ from fabricemu.fabrics.clos_shape import ClosShape, clos_shape, uplink_rate
 from fabricemu.fabrics.hosts import host_cables, host_group, leaf_ports, scale_up
 from fabricemu.fabrics.network import Choice, Ints, Kind, Network
 from fabricemu.fabrics.wiring import Cables, Group, assemble, ends
-from fabricemu.spec.models import ClosSpec
+from fabricemu.spec.fabric import ClosSpec
 
 _CHOICE = {"ecmp": Choice.ECMP, "spray": Choice.SPRAY, "adaptive": Choice.ADAPTIVE}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from fabricemu.errors import ConfigError
-from fabricemu.spec.models import ClosSpec
+from fabricemu.spec.fabric import ClosSpec
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from fabricemu.errors import ConfigError
 from fabricemu.fabrics.hosts import host_cables, host_group, leaf_ports, scale_up
 from fabricemu.fabrics.network import Choice, Ddc, Ints, Kind, Network
 from fabricemu.fabrics.wiring import Cables, Group, assemble, ends
-from fabricemu.spec.models import DdcParams, DdcSpec
+from fabricemu.spec.ddc import DdcParams
+from fabricemu.spec.fabric import DdcSpec
 
 _CHOICE = {"round-robin": Choice.ROUND_ROBIN, "adaptive": Choice.ADAPTIVE}
 

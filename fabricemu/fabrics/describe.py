@@ -9,7 +9,7 @@ from fabricemu.fabrics.network import Ddc, Ints, Kind, Network
 from fabricemu.fabrics.paths import Paths
 from fabricemu.fabrics.timing import tx_ps
 from fabricemu.fabrics.walk import Distance
-from fabricemu.spec.models import DdcSpec, FabricSpec
+from fabricemu.spec.fabric import DdcSpec, FabricSpec
 
 MODULE_BPS = 800 * 10**9  # an OSFP module: 8 lanes of 100G, or 2 x 400G
 ELEMENTS_PER_BOX = 4  # MERU800BFA: 1,024 lanes, 2 Ramon3 of 2 x 256 (facebook/fboss)

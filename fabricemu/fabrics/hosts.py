@@ -4,7 +4,8 @@ import numpy as np
 
 from fabricemu.fabrics.network import Ints, Kind
 from fabricemu.fabrics.wiring import Cables, Group, ends
-from fabricemu.spec.models import FabricSpec, Host
+from fabricemu.spec.fabric import FabricSpec
+from fabricemu.spec.host import Host
 
 
 def host_group(host: Host, n_ranks: int) -> Group:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from fabricemu.errors import ConfigError, nearest
 from fabricemu.spec import problems
-from fabricemu.spec.models import KINDS, AnyFabric, FabricSpec
+from fabricemu.spec.fabric import KINDS, AnyFabric, FabricSpec
 
 _FOLDER = Path(__file__).parent / "presets"
 _MAX_FILE_BYTES = 1_000_000  # a specification has a hundred lines

@@ -1,0 +1,78 @@
+"""What a fabric is: its tables, with unit, default and where the default comes from.
+
+A specification names no number of hosts: ``fabricemu.fabrics.build`` sizes it to the trace.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from fabricemu.spec.clos import ClosParams
+from fabricemu.spec.ddc import DdcParams
+from fabricemu.spec.host import Host, Links
+from fabricemu.spec.table import Table, accept
+from fabricemu.spec.transport import TransportSpec
+
+FILE_NAME = r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,99}$"
+
+
+class _Fabric(Table):
+    name: str = Field(
+        default="unnamed", pattern=FILE_NAME, description="what results call it, and their files"
+    )
+    description: str = Field(default="", description="one line for people")
+    host: Host = Field(default_factory=Host)
+    links: Links = Field(default_factory=Links)
+    transport: TransportSpec = Field(default_factory=TransportSpec)
+
+
+class ClosSpec(_Fabric):
+    """An Ethernet Clos fabric and its hosts."""
+
+    kind: Literal["clos"] = "clos"
+    clos: ClosParams = Field(default_factory=ClosParams)
+
+    @model_validator(mode="after")
+    def _check(self) -> "ClosSpec":
+        problems = []
+        if self.clos.queue != "unbounded" and self.transport.rto == "none":
+            problems.append("transport.rto: none with a bounded clos.queue; expected a time")
+        if self.host.nic_latency + self.links.host_latency < 1:
+            problems.append("links.host_latency: 0 with nic_latency 0; expected a positive sum")
+        if self.clos.switch_latency + self.links.fabric_latency < 1:
+            problems.append("links.fabric_latency: 0 with switch_latency 0; expected more")
+        return accept(self, problems)
+
+    @property
+    def queue_bytes(self) -> int:
+        """Limit of an output port in frame bytes, -1 without limit."""
+        queue = self.clos.queue
+        if isinstance(queue, int):
+            return queue
+        if queue == "unbounded":
+            return -1
+        return int(queue.split()[0]) * self.transport.frame_bytes
+
+
+class DdcSpec(_Fabric):
+    """A scheduled fabric and its hosts."""
+
+    kind: Literal["ddc"] = "ddc"
+    ddc: DdcParams = Field(default_factory=DdcParams)
+
+    @model_validator(mode="after")
+    def _check(self) -> "DdcSpec":
+        nic, cable = self.host.nic_latency, self.links.host_latency
+        problems = []
+        if nic + cable + self.ddc.leaf_ingress_latency < 1:
+            problems.append("ddc.leaf_ingress_latency: 0 with no NIC or cable latency")
+        if nic + cable + self.ddc.leaf_egress_latency < 1:
+            problems.append("ddc.leaf_egress_latency: 0 with no NIC or cable latency")
+        if self.links.fabric_latency < 1:
+            problems.append("links.fabric_latency: 0; expected a positive time")
+        return accept(self, problems)
+
+
+FabricSpec = ClosSpec | DdcSpec
+AnyFabric = Annotated[FabricSpec, Field(discriminator="kind")]
+KINDS: dict[str, type[ClosSpec] | type[DdcSpec]] = {"clos": ClosSpec, "ddc": DdcSpec}
