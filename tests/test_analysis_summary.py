@@ -1,5 +1,7 @@
 """A run in numbers, from memory and from its file."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,10 @@ from fabricemu.analysis.compare import check_comparable, compare
 from fabricemu.errors import ResultError
 from fabricemu.fabrics.network import Kind, Network
 from fabricemu.results import schema
-from fabricemu.results.log import MessageLog
+from fabricemu.results.log import MessageLog, combine
 from fabricemu.results.outcome import Outcome
 from fabricemu.results.reader import Result, verify
-from fabricemu.results.tables import build_labels, build_tables, traffic_factor
+from fabricemu.results.tables import build_labels, build_tables, links, traffic_factor
 from fabricemu.results.writer import publish
 from fabricemu.workloads.build import ProgramBuilder
 from fabricemu.workloads.program import Algorithm, Collective
@@ -58,24 +60,47 @@ def program():
 
 
 def outcome():
-    links = ints(4000, 8000, 8000, 4000)
+    sent = ints(4000, 8000, 8000, 4000)
     return Outcome(
         end_ps=2_000_000,
         op_start_ps=ints(0, 1_800_000, 500_000, 2_000_000),
         op_finish_ps=ints(1_800_000, 1_800_000, 2_000_000, 2_000_000),
-        link_bytes=links,
+        link_bytes=sent,
         link_packets=ints(1, 2, 2, 1),
         link_drops=ints(0, 0, 3, 0),
-        link_peak_bytes=links,
+        link_peak_bytes=sent,
         bin_ps=1_000_000,
-        series_bytes=np.stack([links, links]),
-        series_peak_bytes=np.stack([links, links]),
+        series_bytes=np.stack([sent, sent]),
+        series_peak_bytes=np.stack([sent, sent]),
         device={"marked_bytes": ints(0, 0, 5)},
         packets=3,
         retransmits=1,
         windows=7,
         compile_s=1.0,
         sim_s=2.0,
+        link_marks=ints(0, 0, 0, 6),
+        link_trims=ints(0, 0, 2, 0),
+        link_lost=ints(1, 0, 0, 0),
+        pause_ps=np.array([[0, 0], [300, 50], [0, 0], [0, 0]]),
+        series_marks=np.array([[0, 0, 0, 2], [0, 0, 0, 4]]),
+        series_pause_ps=np.array([[0, 350, 0, 0], [0, 0, 0, 0]]),
+        pauses={
+            "link": ints(1, 1, 1),
+            "traffic_class": ints(1, 0, 0),
+            "start_ps": ints(400, 500, 100),
+            "end_ps": ints(450, -1, 200),
+        },
+        pauses_dropped=2,
+        qp_samples={
+            "time_ps": ints(0, 1_000_000),
+            "qp": ints(0, 1),
+            "qp_src": ints(0, 1),
+            "qp_dst": ints(1, 0),
+            "qp_channel": ints(0, 0),
+            "rate_bps": np.array([[1e11, 1e11], [1e11, 4e10]]),
+            "window_bytes": np.full((2, 2), np.nan),
+            "entropy": np.full((2, 2), 3),
+        },
     )
 
 
@@ -113,6 +138,7 @@ def test_run_object_has_the_keys_of_the_command_line(run):
     assert list(run) == [
         *("fabric", "seed", "jct_s", "bound_s", "messages", "bytes", "fct_us", "delivered_us"),
         *("packets", "packet_hops", "cell_hops", "drops", "retransmits", "pauses", "ecn_marks"),
+        *("trims", "lost"),
         *("sim_s", "compile_s", "wall_s", "packet_hops_per_s", "peak_rss_bytes", "fingerprint"),
         "result",
     ]
@@ -126,6 +152,27 @@ def test_run_object_counts(run):
     assert (run["messages"], run["bytes"], run["packets"]) == (4, 400, 3)
     assert (run["packet_hops"], run["cell_hops"], run["drops"]) == (6, 0, 3)
     assert run["packet_hops_per_s"] == 3.0
+    assert (run["pauses"], run["ecn_marks"], run["trims"], run["lost"]) == (5, 6, 2, 1)
+
+
+COUNTERS = ("link_drops", "link_marks", "link_trims", "link_lost", "pause_ps")
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_fingerprint_covers_every_counter(name):
+    counted = getattr(outcome(), name).copy()
+    counted.flat[1] += 1
+    changed = replace(outcome(), **{name: counted})
+    assert combine("00", changed) != combine("00", outcome())
+
+
+def test_outcome_of_a_fabric_without_congestion_counts_zeros():
+    given = {field.name: getattr(outcome(), field.name) for field in fields(Outcome)}
+    plain = Outcome(**{name: given[name] for name in list(given)[:16]})
+    found = links(star(), plain)
+    for name in ("ecn_marks", "trims", "lost", "pause_ps"):
+        assert found[name].tolist() == [0, 0, 0, 0]
+    assert plain.n_pauses == 0
 
 
 def test_run_without_messages_has_no_times(tmp_path):
@@ -156,10 +203,35 @@ def test_file_holds_every_table(result):
         "jobs": 1,
         "marks": 2,
         "links": 4,
+        "pauses": 3,
+        "qps": 2,
         "devices": 3,
     }
     assert result.tables["devices"]["marked_bytes"].tolist() == [0, 0, 5]
     assert result.labels["mark"] == ["end"]
+
+
+def test_file_holds_what_congestion_did_to_links(result):
+    found = result.tables["links"]
+    assert found["pause_ps"].tolist() == [0, 350, 0, 0]
+    assert found["ecn_marks"].tolist() == [0, 0, 0, 6]
+    assert found["series_ecn_marks"].sum(axis=0).tolist() == [0, 0, 0, 6]
+    assert found["series_pause_ps"].sum(axis=0).tolist() == [0, 350, 0, 0]
+
+
+def test_pauses_are_in_the_order_of_their_starts(result):
+    found = result.tables["pauses"]
+    assert found["start_ps"].tolist() == [100, 400, 500]
+    assert found["end_ps"].tolist() == [200, 450, -1]
+    assert found["traffic_class"].tolist() == [0, 1, 0]
+
+
+def test_file_holds_the_series_of_queue_pairs(result):
+    found = result.tables["qps"]
+    assert (found["src"].tolist(), found["dst"].tolist()) == ([0, 1], [1, 0])
+    assert found["rate_bps"].tolist() == [[1e11, 1e11], [1e11, 4e10]]
+    assert np.isnan(found["window_bytes"]).all()
+    assert found["entropy"].dtype == np.int32
 
 
 def test_job_completes_when_its_last_operation_does(result):

@@ -77,6 +77,41 @@ def test_completing_packet_need_not_be_the_last():
     assert found["queue"] == 9
 
 
+def waited(**values):
+    """Return a message that left the host 300 ps late and waited 200 ps more in a switch."""
+    paths = paths_of("clos-ecmp")
+    ideal = int(paths.unloaded_ps(0, 1, 10_000))
+    late = {"dst": 1, "sent": 1300 + 2 * TX_FULL, "delivered": 1500 + ideal}
+    alone = derive(raw(dst=1, delivered=1000 + ideal), paths)["queue_ps"][0]
+    found = parts(derive(raw(**late | values), paths))
+    found["queue"] -= int(alone)  # the short last packet waits for the full ones before it
+    names = ("host_wait", "retransmission", "pause", "queue")
+    return tuple(found.get(name, 0) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, (300, 0, 0, 200)),
+        ({"pause": 150}, (300, 0, 150, 50)),
+        ({"paused_host": 100}, (200, 0, 100, 200)),
+        ({"paused_host": 999}, (0, 0, 300, 200)),
+        ({"first_pass": 1050 + 2 * TX_FULL}, (50, 250, 0, 200)),
+        ({"first_pass": 0}, (0, 300, 0, 200)),
+        ({"first_pass": 1400 + 2 * TX_FULL}, (300, 0, 0, 200)),
+        ({"pause": 7, "paused_host": 100, "first_pass": 0}, (0, 200, 107, 193)),
+    ],
+)
+def test_pause_and_retransmission_are_taken_out_of_the_waits(values, expected):
+    assert waited(**values) == expected
+
+
+def test_marks_and_trims_are_those_of_the_engine():
+    own = raw(dst=0, rail=-2, sent=1000, delivered=1000, marks=2, trims=3)
+    columns = derive(own, paths_of("clos-ecmp"))
+    assert (columns["ecn_marks"][0], columns["trims"][0]) == (2, 3)
+
+
 def cells(paths, **values):
     """Return a message through a cell fabric that waits 10, 20, 30, 40 and 50 ps on its way."""
     ports = np.array([0, 79])
@@ -124,6 +159,9 @@ def test_message_in_a_domain_uses_the_rate_of_the_domain():
 @pytest.mark.parametrize(
     ("values", "part"),
     [
+        ({"pause": 10**9, "delivered": 10**9}, "queue_ps"),
+        ({"paused_host": -1, "delivered": 10**9}, "pause_ps"),
+        ({"sent": 1000, "paused_host": 9, "first_pass": 0, "delivered": 10**9}, "host_wait_ps"),
         ({"delivered": 2000}, "queue_ps"),
         ({"sent": 1000, "delivered": 10**9}, "host_wait_ps"),
         ({"voq_in": 9, "voq_head": 5, "delivered": 10**9}, "voq_wait_ps"),

@@ -8,11 +8,14 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fabricemu import __version__
 from fabricemu.cli import cli, main
 from fabricemu.cli.text import amount, duration, outline, percent, table
+from fabricemu.results.reader import Result
+from fabricemu.results.writer import publish
 from fabricemu.spec.presets import load_fabric, preset_names
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -178,6 +181,52 @@ def test_parts_of_show_sum_to_the_mean_time(result, capsys):
     for means in content["parts_us"].values():
         assert min(means.values()) >= 0
     assert content["runs"][0]["messages"] == content["messages_kept"] == 24
+
+
+def rewritten(path, change):
+    """Write a result again after a change of its tables and its run object."""
+    found = Result.open(path)
+    run = json.loads(found.attributes["summary"])
+    change(found.tables, run)
+    attributes = found.attributes | {"summary": json.dumps(run)}
+    publish(path, found.tables, found.labels, attributes)
+
+
+def congest(tables, run):
+    run |= {"pauses": 4, "ecn_marks": 3, "trims": 0, "lost": 2}
+    tables["links"]["pause_ps"][:2] = [5_000_000, 1]
+    tables["qps"] = {
+        **{"qp": np.array([6, 8]), "src": np.array([0, 1]), "dst": np.array([1, 0])},
+        **{"channel": np.zeros(2), "time_ps": np.zeros(1), "entropy": np.zeros((1, 2))},
+        **{"rate_bps": np.array([[4e11, 1e11]]), "window_bytes": np.full((1, 2), np.nan)},
+    }
+
+
+def test_show_tells_what_congestion_did(result, capsys):
+    assert "congestion" not in called(capsys, "show", result)
+    rewritten(result, congest)
+    lines = called(capsys, "show", result).splitlines()
+    assert "congestion:      4 pauses, 3 packets marked, 2 lost on links" in lines
+    assert "most paused:     host0 > leaf0, 5 us in all" in lines
+    assert "worst QP:        8, rank 1 > rank 0, channel 0, mean rate 100 Gbit/s" in lines
+    assert json.loads(called(capsys, "show", result, "--json"))["worst_qp"]["qp"] == 8
+
+
+def forget(tables, run):
+    """Leave what schema 1.0 has."""
+    del run["trims"], run["lost"]
+    for name in ("ecn_marks", "trims", "pause_ps", "retransmission_ps"):
+        del tables["messages"][name]
+    for name in ("ecn_marks", "trims", "lost", "pause_ps"):
+        del tables["links"][name]
+
+
+def test_show_of_an_older_schema_tells_what_it_has(result, capsys):
+    before = json.loads(called(capsys, "show", result, "--json"))["parts_us"]["all"]
+    rewritten(result, forget)
+    after = json.loads(called(capsys, "show", result, "--json"))["parts_us"]["all"]
+    assert before == after | {"pause": 0, "retransmission": 0}
+    assert "pause" not in called(capsys, "show", result)
 
 
 @pytest.mark.parametrize("name", ["missing.h5", "text.h5"])

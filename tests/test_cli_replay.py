@@ -31,6 +31,8 @@ KEYS = [
     "retransmits",
     "pauses",
     "ecn_marks",
+    "trims",
+    "lost",
     "sim_s",
     "compile_s",
     "wall_s",

@@ -38,6 +38,19 @@ def links(bins=4, number=5):
         "time_ps": np.arange(bins) * 1000,
         "series_bytes": series,
         "series_peak_bytes": series + 1,
+        "series_pause_ps": np.zeros((0, number)),
+    }
+
+
+def queue_pairs(samples=3, number=2):
+    columns = {column.name: np.arange(number) for column in schema.QUEUE_PAIRS.columns}
+    rates = np.arange(float(samples * number)).reshape(samples, number)
+    return columns | {
+        "qp": np.arange(number) * 7,
+        "time_ps": np.arange(samples) * 1000,
+        "rate_bps": rates,
+        "window_bytes": np.full_like(rates, np.nan),
+        "entropy": np.zeros((samples, number)),
     }
 
 
@@ -45,6 +58,8 @@ def write(path, number=200):
     tables = {
         "messages": messages(number),
         "links": links(),
+        "qps": queue_pairs(),
+        "pauses": {"pause": np.zeros(0, np.int64)},
         "marks": {"operation": np.zeros(0, np.int64)},
         "devices": {"device": np.arange(2), "kind": np.array([0, 1]), "cells_sent": np.ones(2)},
     }
@@ -71,7 +86,7 @@ def test_same_content_gives_same_bytes(tmp_path):
 
 def test_verify_counts_the_rows_and_leaves_out_empty_tables(tmp_path):
     rows = verify(write(tmp_path / "a.h5"))
-    assert rows == {"messages": 200, "links": 5, "devices": 2}
+    assert rows == {"messages": 200, "links": 5, "qps": 2, "devices": 2}
 
 
 def test_every_dataset_is_chunked_checked_and_described(tmp_path):
@@ -87,7 +102,7 @@ def test_every_dataset_is_chunked_checked_and_described(tmp_path):
             assert dataset.dtype.kind in "ifO"
 
 
-@pytest.mark.parametrize("group", ["messages", "links", "devices", "labels/device"])
+@pytest.mark.parametrize("group", ["messages", "links", "qps", "devices", "labels/device"])
 def test_xarray_opens_every_group_without_a_warning(tmp_path, group):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -99,6 +114,16 @@ def test_xarray_sees_the_series_over_time_and_link(tmp_path):
     with xr.open_dataset(write(tmp_path / "a.h5"), group="links", engine="h5netcdf") as data:
         assert data["series_bytes"].dims == ("time_ps", "link")
         assert data["time_ps"].attrs["units"] == "ps"
+        assert data["time_ps"].attrs["long_name"] == "start of the bin"
+        assert "series_pause_ps" not in data
+
+
+def test_xarray_sees_the_series_over_time_and_queue_pair(tmp_path):
+    with xr.open_dataset(write(tmp_path / "a.h5"), group="qps", engine="h5netcdf") as data:
+        assert data["rate_bps"].dims == ("time_ps", "qp")
+        assert data["rate_bps"].sel(time_ps=2000, qp=7) == 5.0
+        assert data["window_bytes"].isnull().all()
+        assert data["time_ps"].attrs["long_name"] == "when the sample was taken"
 
 
 def test_any_single_flipped_bit_is_found(tmp_path):

@@ -39,4 +39,5 @@ def _means(messages: Mapping[str, NDArray[Any]], chosen: NDArray[np.bool_]) -> d
     return {
         part.name.removesuffix("_ps"): float(messages[part.name][chosen].mean()) / 1e6
         for part in PARTS
+        if part.name in messages  # a file of an older schema has fewer
     }

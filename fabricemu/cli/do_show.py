@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fabricemu.analysis.congestion import most_paused_link, worst_qp
 from fabricemu.analysis.decomposition import parts_us
 from fabricemu.analysis.summary import busiest_links, collectives, jobs, run_of
-from fabricemu.cli.run_text import run_text
+from fabricemu.cli.run_text import lines, run_text
 from fabricemu.cli.text import amount, duration, table
 from fabricemu.results import reader
 from fabricemu.results.reader import Result
@@ -41,6 +42,8 @@ def content_of(result: Result) -> Content:
         "jobs": jobs(result.tables, result.labels),
         "collectives": collectives(result.tables),
         "links": busiest_links(result.tables, result.labels),
+        "most_paused": most_paused_link(result.tables, result.labels),
+        "worst_qp": worst_qp(result.tables),
     }
 
 
@@ -57,6 +60,8 @@ def _sections(content: Content, result: Result) -> list[str]:
         found.append(_collectives_text(content["collectives"]))
     if content["links"]:
         found.append(_links_text(content["links"]))
+    if content["most_paused"] or content["worst_qp"]:
+        found.append(_congestion_text(content["most_paused"], content["worst_qp"]))
     return found
 
 
@@ -108,3 +113,20 @@ def _links_text(rows: list[Content]) -> str:
         for row in rows
     ]
     return table(head, lines)
+
+
+def _congestion_text(link: Content | None, qp: Content | None) -> str:
+    rows = []
+    if link:
+        text = f"{link['from']} > {link['to']}, {duration(link['pause_s'])} in all"
+        rows.append(("most paused", text))
+    if qp:
+        way = f"{qp['qp']}, rank {qp['src']} > rank {qp['dst']}, channel {qp['channel']}"
+        limits = {"rate": ("mean_rate_bps", "bit/s"), "window": ("mean_window_bytes", "B")}
+        means = [
+            f", mean {name} {amount(qp[key], unit)}"
+            for name, (key, unit) in limits.items()
+            if qp[key] is not None
+        ]
+        rows.append(("worst QP", way + "".join(means)))
+    return lines(rows)

@@ -7,6 +7,14 @@ from typing import Any
 from fabricemu.analysis.summary import Run
 from fabricemu.cli.text import amount, duration, percent, table
 
+# Counters that most fabrics do not have, or a file of an older schema.
+CONGESTION = {
+    "pauses": "pauses",
+    "ecn_marks": "packets marked",
+    "trims": "trimmed",
+    "lost": "lost on links",
+}
+
 
 def run_text(run: Run) -> str:
     """Return one run as lines."""
@@ -21,11 +29,19 @@ def run_text(run: Run) -> str:
         ("packets", f"{run['packets']}, {run['retransmits']} sent again, {run['drops']} dropped"),
         ("hops", f"{run['packet_hops']} of packets, {run['cell_hops']} of cells"),
     ]
+    counts = [f"{run[key]} {name}" for key, name in CONGESTION.items() if run.get(key)]
+    if counts:
+        rows.append(("congestion", ", ".join(counts)))
     if "sim_s" in run:
         speed = amount(run["packet_hops_per_s"], "packet-hops/s")
         memory = amount(run["peak_rss_bytes"], "B")
         rows.append(("simulated in", f"{duration(run['sim_s'])}, {speed}, {memory}"))
     rows += [("fingerprint", run["fingerprint"]), ("result", run["result"])]
+    return lines(rows)
+
+
+def lines(rows: Sequence[tuple[str, str]]) -> str:
+    """Return names and texts below each other."""
     return "\n".join(f"{name + ':':16} {text}" for name, text in rows)
 
 

@@ -31,12 +31,14 @@ SAME = (
     "packets",
     "retransmits",
     "out_of_order",
+    "trims",
 )
 RENAMED = {
     "created_ps": "created",
     "first_byte_ps": "first_tx",
     "delivered_ps": "delivered",
     "acked_ps": "acked",
+    "ecn_marks": "marks",
 }
 
 
@@ -46,7 +48,8 @@ def derive(raw: Rows, paths: Paths) -> dict[str, NDArray[Any]]:
     Parameters
     ----------
     raw : mapping of str to (n,) int64
-        What the engine notes of each finished message; times in ps.
+        What the engine notes of each finished message; times in ps. Those of ``docs/ethernet.md``
+        section 10 may be absent: nothing was paused, marked, trimmed or sent again.
     paths : Paths
         Latencies and transmission times of the network.
 
@@ -55,6 +58,7 @@ def derive(raw: Rows, paths: Paths) -> dict[str, NDArray[Any]]:
     EngineError
         A part is negative: the message was faster than the network allows.
     """
+    raw = _filled(raw)
     whole = raw["delivered"] - raw["created"]
     rail = np.maximum(raw["rail"], 0)
     ideal = np.asarray(paths.unloaded_ps(raw["src"], raw["dst"], raw["bytes"], rail))
@@ -64,14 +68,22 @@ def derive(raw: Rows, paths: Paths) -> dict[str, NDArray[Any]]:
     columns["rail"] = np.maximum(raw["rail"], -1)
     columns["ideal_ps"] = ideal
     columns["slowdown"] = np.where(ideal > 0, whole / np.maximum(ideal, 1), 1.0)
-    return columns | decompose(raw, paths)
+    return columns | _parts(raw, paths)
 
 
-def decompose(raw: Rows, paths: Paths) -> dict[str, Ints]:
+def _filled(raw: Rows) -> dict[str, Ints]:
+    """Return the raw columns with neutral values for those that are absent."""
+    zero = np.zeros_like(raw["created"])
+    absent = dict.fromkeys(("pause", "paused_host", "marks", "trims"), zero)
+    return absent | {"first_pass": raw["sent"]} | dict(raw)
+
+
+def _parts(raw: Rows, paths: Paths) -> dict[str, Ints]:
     """Return the parts of the time from creation to delivery, in ps."""
     moved = raw["rail"] != SELF
     parts = {name: np.where(moved, part, 0) for name, part in _fixed(raw, paths).items()}
     parts |= _waits(raw)
+    parts |= _host_parts(raw, parts["host_wait_ps"])
     whole = raw["delivered"] - raw["created"]
     parts["queue_ps"] = whole - np.sum(list(parts.values()), axis=0)
     _check(raw, parts)
@@ -103,6 +115,24 @@ def _waits(raw: Rows) -> dict[str, Ints]:
         "voq_wait_ps": raw["voq_head"] - raw["voq_in"],
         "credit_wait_ps": raw["voq_out"] - raw["voq_head"],
         "reorder_wait_ps": raw["released"] - raw["last_cell"],
+    }
+
+
+def _host_parts(raw: Rows, wait: Ints) -> dict[str, Ints]:
+    """Part the wait in the host (docs/ethernet.md, section 10); switches' pauses are added.
+
+    Parameters
+    ----------
+    wait : (n,) int64, ps
+        All of it; one below zero, which is an error, stays as it is.
+    """
+    room = np.maximum(wait, 0)
+    paused = np.minimum(room, raw["paused_host"])
+    again = np.minimum(room - paused, np.maximum(raw["sent"] - raw["first_pass"], 0))
+    return {
+        "host_wait_ps": wait - paused - again,
+        "retransmission_ps": again,
+        "pause_ps": raw["pause"] + paused,
     }
 
 

@@ -43,7 +43,8 @@ def fingerprint(rows: Rows) -> int:
 def combine(messages: str, outcome: Outcome) -> str:
     """Return a run's fingerprint: that of its messages and of every device's counters."""
     columns = [outcome.link_bytes, outcome.link_packets, outcome.link_drops]
-    columns += [outcome.link_peak_bytes, *outcome.device.values()]
+    columns += [outcome.link_peak_bytes, outcome.link_marks, outcome.link_trims]
+    columns += [outcome.link_lost, outcome.pause_ps.ravel(), *outcome.device.values()]
     word = mix64(np.array([int(messages, 16)], np.uint64))
     for column in columns:
         place = mix64(np.arange(len(column), dtype=np.uint64))

@@ -11,7 +11,7 @@ import numpy as np
 
 from fabricemu.workloads.program import Algorithm, Collective, Op
 
-VERSION = "1.0"
+VERSION = "1.1"
 CHUNK_ROWS = 65536
 MISSING = -1  # fill value of integers; NaN is that of floats
 
@@ -41,17 +41,26 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Series:
+    """Columns over time: two dimensions, ``time`` and the index of their table."""
+
+    time: Column
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
 class Table:
-    """One group; ``index`` is its dimension scale, ``series`` are (time_ps x index) columns."""
+    """One group; ``index`` is its dimension scale."""
 
     name: str
     index: Column
     columns: tuple[Column, ...]
-    series: tuple[Column, ...] = ()
+    series: Series | None = None
 
     def column(self, name: str) -> Column:
         """Return the column called ``name``; an unknown one is a plain counter."""
-        known = {c.name: c for c in (self.index, *self.columns, *self.series, *TIME_AXIS)}
+        over_time = (self.series.time, *self.series.columns) if self.series else ()
+        known = {c.name: c for c in (self.index, *self.columns, *over_time)}
         return known.get(name) or counter(name)
 
 
@@ -89,18 +98,18 @@ def _names(enum: type[Op] | type[Collective] | type[Algorithm]) -> tuple[str, ..
     return tuple(member.name.lower() for member in enum)
 
 
-TIME_AXIS = (_time("time_ps", "start of the bin"),)
-
 # The parts of delivered_ps - created_ps, which they sum to exactly.
 PARTS = (
     _time("serialisation_ps", "time on wires: the message's packets at the NIC, then one per link"),
     _time("propagation_ps", "latencies of cables and pipelines on the way"),
-    _time("host_wait_ps", "wait in the sending NIC: other queue pairs, window, retransmission"),
+    _time("host_wait_ps", "wait in the sending NIC: other queue pairs, window, rate, credit"),
+    _time("retransmission_ps", "wait in the sending NIC since the last packet was first sent"),
+    _time("pause_ps", "wait in the sending NIC and in packet switches while paused"),
     _time("voq_wait_ps", "wait behind other packets of the virtual output queue"),
     _time("credit_wait_ps", "wait at the head of the virtual output queue for credit"),
     _time("cell_queue_ps", "wait of the last cell in lanes and fabric elements"),
     _time("reorder_wait_ps", "wait for earlier cells at reassembly"),
-    _time("queue_ps", "wait in packet switches and the egress port"),
+    _time("queue_ps", "other wait in packet switches and the egress port"),
 )
 
 MESSAGES = Table(
@@ -119,6 +128,8 @@ MESSAGES = Table(
         _count("packets", "packets of the message"),
         _count("retransmits", "packets sent again"),
         _count("out_of_order", "largest distance of a packet that arrived ahead of its turn"),
+        _count("ecn_marks", "packets that arrived marked"),
+        _count("trims", "packets that arrived as a header only"),
         _time("created_ps", "posted by the program"),
         _time("first_byte_ps", "first packet on the wire"),
         _time("delivered_ps", "last byte at the receiver"),
@@ -183,12 +194,50 @@ LINKS = Table(
         _size("bytes", "wire bytes sent"),
         _count("packets", "packets or cells sent"),
         _count("drops", "packets dropped before the link"),
+        _count("ecn_marks", "packets marked before the link"),
+        _count("trims", "packets trimmed before the link"),
+        _count("lost", "packets lost on the link"),
+        _time("pause_ps", "time for which the link was paused, summed over its classes"),
         _size("peak_bytes", "largest waiting bytes"),
         _real("utilisation", "1", "share of the run in which the link was busy"),
     ),
+    Series(
+        _time("time_ps", "start of the bin"),
+        (
+            _size("series_bytes", "wire bytes whose transmission started in the bin"),
+            _size("series_peak_bytes", "largest waiting bytes in the bin"),
+            _count("series_ecn_marks", "packets marked in the bin"),
+            _time("series_pause_ps", "time paused in the bin, summed over the classes"),
+        ),
+    ),
+)
+
+PAUSES = Table(
+    "pauses",
+    _count("pause", "number of the interval, in the order of their starts"),
     (
-        _size("series_bytes", "wire bytes whose transmission started in the bin"),
-        _size("series_peak_bytes", "largest waiting bytes in the bin"),
+        _id("link", "link that was paused"),
+        _id("traffic_class", "data class that was paused"),
+        _time("start_ps", "pause took effect"),
+        _time("end_ps", "resumed; missing where the run ended before"),
+    ),
+)
+
+QUEUE_PAIRS = Table(
+    "qps",
+    _id("qp", "number of the queue pair"),
+    (
+        _id("src", "sending rank"),
+        _id("dst", "receiving rank"),
+        _id("channel", "channel of the connection"),
+    ),
+    Series(
+        _time("time_ps", "when the sample was taken"),
+        (
+            _real("rate_bps", "bit s-1", "rate of congestion control; missing where it sets none"),
+            _real("window_bytes", "byte", "window of congestion control; likewise"),
+            _id("entropy", "entropy of the packet sent last; missing before the first"),
+        ),
     ),
 )
 
@@ -213,7 +262,18 @@ HISTOGRAMS = Table(
 )
 
 TABLES = {
-    table.name: table for table in (MESSAGES, COLLECTIVES, JOBS, MARKS, LINKS, DEVICES, HISTOGRAMS)
+    table.name: table
+    for table in (
+        MESSAGES,
+        COLLECTIVES,
+        JOBS,
+        MARKS,
+        LINKS,
+        PAUSES,
+        QUEUE_PAIRS,
+        DEVICES,
+        HISTOGRAMS,
+    )
 }
 LABELS = ("job", "device", "mark")
 

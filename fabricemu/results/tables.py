@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fabricemu.fabrics.network import Ints, Network
 from fabricemu.results.log import MessageLog
-from fabricemu.results.outcome import Outcome
+from fabricemu.results.outcome import PAUSE_COLUMNS, QP_SERIES, Outcome
 from fabricemu.workloads.program import Collective, Op, Program
 
 Columns = Mapping[str, NDArray[Any]]
@@ -26,6 +26,8 @@ def build_tables(
         "jobs": jobs(program, outcome),
         "marks": marks(program, outcome),
         "links": links(network, outcome),
+        "pauses": pauses(outcome),
+        "qps": queue_pairs(outcome),
         "devices": devices(network, outcome),
     }
 
@@ -130,12 +132,41 @@ def links(network: Network, outcome: Outcome) -> dict[str, NDArray[Any]]:
         "bytes": outcome.link_bytes,
         "packets": outcome.link_packets,
         "drops": outcome.link_drops,
+        "ecn_marks": outcome.link_marks,
+        "trims": outcome.link_trims,
+        "lost": outcome.link_lost,
+        "pause_ps": outcome.pause_ps.sum(axis=1),
         "peak_bytes": outcome.link_peak_bytes,
         "utilisation": busy / max(outcome.end_ps, 1),
         "time_ps": np.arange(len(outcome.series_bytes)) * outcome.bin_ps,
         "series_bytes": outcome.series_bytes,
         "series_peak_bytes": outcome.series_peak_bytes,
+        "series_ecn_marks": outcome.series_marks,
+        "series_pause_ps": outcome.series_pause_ps,
     }
+
+
+def pauses(outcome: Outcome) -> dict[str, NDArray[Any]]:
+    """Return one row an interval in which a class of a link was paused.
+
+    The rows are in the order of their starts, then of links and classes, however they came.
+    """
+    found = outcome.pauses
+    order = np.lexsort([found[name] for name in ("traffic_class", "link", "start_ps")])
+    return {"pause": np.arange(len(order))} | {name: found[name][order] for name in PAUSE_COLUMNS}
+
+
+def queue_pairs(outcome: Outcome) -> dict[str, NDArray[Any]]:
+    """Return one row a sampled queue pair, and its series."""
+    samples = outcome.qp_samples
+    fixed = {
+        "qp": samples["qp"],
+        "src": samples["qp_src"],
+        "dst": samples["qp_dst"],
+        "channel": samples["qp_channel"],
+        "time_ps": samples["time_ps"],
+    }
+    return fixed | {name: samples[name] for name in QP_SERIES}
 
 
 def devices(network: Network, outcome: Outcome) -> dict[str, NDArray[Any]]:

@@ -151,7 +151,7 @@ def _write_table(
 
 
 def _has_series(table: schema.Table, columns: Columns) -> bool:
-    return bool(table.series) and len(columns.get("time_ps", ())) > 0
+    return table.series is not None and len(columns.get("time_ps", ())) > 0
 
 
 def _write_column(
