@@ -37,16 +37,18 @@ class Cables:
     ----------
     device, port : (2, n) int64
         Row 0 is one end, row 1 the other.
-    rate_bps : int
+    rate_bps : int or (n,) int64
         Both ways.
-    latency_ps, queue_bytes : pair of int
+    latency_ps : pair of int or (n,) int64
         Of what is sent by end 0 and by end 1.
+    queue_bytes : pair of int
+        Likewise.
     """
 
     device: Ints
     port: Ints
-    rate_bps: int
-    latency_ps: tuple[int, int]
+    rate_bps: Ints | int
+    latency_ps: tuple[Ints | int, Ints | int]
     queue_bytes: tuple[int, int] = (-1, -1)
 
 
@@ -67,7 +69,9 @@ def assemble(
     port_ptr = np.concatenate([[0], np.cumsum(np.concatenate([g.ports for g in groups]))])
     port_ptr = port_ptr.astype(np.int64)
     links = _links(cables, port_ptr)
-    route = {name: np.concatenate([_column(group, name) for group in groups]) for name in _ROUTE}
+    lo, hi, div, bundle, up_first, up_count = (
+        np.concatenate([_column(group, name) for group in groups]) for name in _ROUTE
+    )
     return Network(
         n_ranks=sizes[0],
         nic_ports=nic_ports,
@@ -78,10 +82,15 @@ def assemble(
         rate_bps=links[1],
         latency_ps=links[2],
         queue_bytes=links[3],
+        lo=lo,
+        hi=hi,
+        div=div,
+        bundle=bundle,
+        up_first=up_first,
+        up_count=up_count,
         choice=np.repeat([int(group.choice) for group in groups], sizes).astype(np.int64),
         names=[f"{group.name}{i}" for group in groups for i in range(len(group.ports))],
         ddc=ddc,
-        **route,
     )
 
 

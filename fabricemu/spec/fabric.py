@@ -11,6 +11,7 @@ from fabricemu.spec.clos import ClosParams
 from fabricemu.spec.ddc import DdcParams
 from fabricemu.spec.host import Host, Links
 from fabricemu.spec.table import Table, accept
+from fabricemu.spec.topology import ChangeParams, LossParams
 from fabricemu.spec.transport import TransportSpec
 
 FILE_NAME = r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,99}$"
@@ -24,12 +25,16 @@ class _Fabric(Table):
     host: Host = Field(default_factory=Host)
     links: Links = Field(default_factory=Links)
     transport: TransportSpec = Field(default_factory=TransportSpec)
+    congestion: Congestion = Field(default_factory=Congestion)
 
 
 class ClosSpec(_Fabric):
     """An Ethernet Clos fabric and its hosts."""
 
     kind: Literal["clos"] = "clos"
+    changes: list[ChangeParams] = Field(default_factory=list, description="what breaks, and when")
+    loss: list[LossParams] = Field(default_factory=list, description="links that lose packets")
+    switch: Switch = Field(default_factory=Switch)
     clos: ClosParams = Field(default_factory=ClosParams)
 
     @model_validator(mode="after")
@@ -70,6 +75,8 @@ class DdcSpec(_Fabric):
             problems.append("ddc.leaf_egress_latency: 0 with no NIC or cable latency")
         if self.links.fabric_latency < 1:
             problems.append("links.fabric_latency: 0; expected a positive time")
+        if self.links.loss_rate:
+            problems.append("links.loss_rate: a cell fabric loses nothing here; expected 0")
         return accept(self, problems)
 
 

@@ -45,3 +45,6 @@ class Links(Table):
         le=MAX_TIME,
         description="ps, between boxes; 100 m of fibre (assumed length)",
     )
+    loss_rate: float = Field(
+        default=0.0, ge=0, le=1, description="probability of losing a packet, links between boxes"
+    )

@@ -47,9 +47,13 @@ def resolved_toml(spec: FabricSpec) -> str:
     """Return a specification with all defaults written out; loading it gives ``spec`` again."""
     data = spec.model_dump(mode="json")
     tables = {key: value for key, value in data.items() if isinstance(value, dict)}
-    text = _assignments({key: value for key, value in data.items() if key not in tables})
+    lists = {key: value for key, value in data.items() if isinstance(value, list)}
+    plain = {key: value for key, value in data.items() if key not in tables | lists}
+    text = _assignments(plain)
     for name, table in tables.items():
         text += f"\n[{name}]\n{_assignments(table)}"
+    for name, rows in lists.items():
+        text += "".join(f"\n[[{name}]]\n{_assignments(row)}" for row in rows)
     return text
 
 
@@ -77,6 +81,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     data = _parse(path)
     base_name = data.pop("extends", None)
     data.setdefault("name", path.stem)
+    _anchor(data, path.parent)
     if base_name is None:
         return data
     if not isinstance(base_name, str):
@@ -86,6 +91,13 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     except ConfigError as error:
         raise ConfigError(f"{path}: extends: {error}") from None
     return _merge(_read(base, (*seen, path.resolve())), data)
+
+
+def _anchor(data: dict[str, Any], folder: Path) -> None:
+    """Make the name of a topology file, relative to the fabric file, a path."""
+    clos = data.get("clos")
+    if isinstance(clos, dict) and isinstance(name := clos.get("topology"), str) and name != "none":
+        clos["topology"] = str(folder / name)
 
 
 def _parse(path: Path) -> dict[str, Any]:
