@@ -105,7 +105,7 @@ def test_every_mistake_of_a_file_gets_its_line(tmp_path):
         f"{path}: transport.mtu: '4096'; expected a whole number",
         f"{path}: transport.qps: 0 is out of range; expected at least 1",
         f"{path}: clos.choice: 'spary' is not a choice;"
-        " expected 'ecmp', 'spray' or 'adaptive'; did you mean 'spray'?",
+        " expected 'ecmp', 'spray', 'adaptive' or 'round-robin'; did you mean 'spray'?",
         f"{path}: clos.choise: unknown key; did you mean 'clos.choice'?",
     ]
 

@@ -1,16 +1,30 @@
 """From a specification and a number of ranks to what the engine runs on."""
 
+from dataclasses import replace
+
 from fabricemu.errors import ConfigError
+from fabricemu.fabrics.baseline import Baseline, baseline
 from fabricemu.fabrics.clos import build_clos
+from fabricemu.fabrics.congestion import CONTROLS, congestion_parameters
 from fabricemu.fabrics.ddc import build_ddc
 from fabricemu.fabrics.network import Network
-from fabricemu.fabrics.transport import Receiver, Transport
+from fabricemu.fabrics.switching import build_switching, queue_bytes
+from fabricemu.fabrics.timing import tx_ps
+from fabricemu.fabrics.transport import Balance, Protocol, Receiver, Transport
 from fabricemu.spec.fabric import ClosSpec, FabricSpec
+from fabricemu.spec.fields import amount_bytes
 from fabricemu.spec.transport import TransportSpec
+from fabricemu.spec.units import parse_bytes
 
 NO_WINDOW = 1 << 40  # packets; more than any message has
 MAX_RANKS = 1 << 22
-_RECEIVER = {"in-order": Receiver.IN_ORDER, "any-order": Receiver.ANY_ORDER}
+UEC_RTO_PS = 15 * 10**6  # and the drain of so many queues (uet-htsim)
+UEC_RTO_QUEUES = 6
+_RECEIVER = {
+    "in-order": Receiver.IN_ORDER,
+    "window": Receiver.WINDOW,
+    "any-order": Receiver.ANY_ORDER,
+}
 
 
 def build(spec: FabricSpec, n_ranks: int) -> tuple[Network, Transport]:
@@ -25,29 +39,79 @@ def build(spec: FabricSpec, n_ranks: int) -> tuple[Network, Transport]:
         raise ConfigError(f"{spec.name}: {n_ranks} ranks; expected 1 to {MAX_RANKS}")
     try:
         if isinstance(spec, ClosSpec):
-            return build_clos(spec, n_ranks), build_transport(spec.transport)
-        return build_ddc(spec, n_ranks), build_transport(spec.transport)
+            return _build_clos(spec, n_ranks)
+        network = build_ddc(spec, n_ranks)
+        base = baseline(network, bare_transport(spec.transport))
+        return network, build_transport(spec, base)
     except ConfigError as error:
         raise ConfigError(f"{spec.name}: {error} ({n_ranks} ranks)") from None
 
 
-def build_transport(spec: TransportSpec) -> Transport:
-    """Return the transport as plain numbers; a window is rounded down to whole packets."""
+def _build_clos(spec: ClosSpec, n_ranks: int) -> tuple[Network, Transport]:
+    network = build_clos(spec, n_ranks)
+    base = baseline(network, bare_transport(spec.transport))
+    transport = build_transport(spec, base)
+    network = replace(network, queue_bytes=queue_bytes(spec, network, base))
+    return replace(network, switching=build_switching(spec, network, transport, base)), transport
+
+
+def bare_transport(spec: TransportSpec) -> Transport:
+    """Return packets, ACKs and receiver as plain numbers: all that an idle fabric asks for."""
+    count, in_bytes = _ack_every(spec)
     return Transport(
         mtu=spec.mtu,
         header_bytes=spec.header_bytes,
         gap_bytes=spec.gap_bytes,
         ack_bytes=spec.ack_bytes,
-        ack_every=spec.ack_every,
-        window_packets=_window_packets(spec),
+        ack_every=count,
+        window_packets=NO_WINDOW,
         receiver=_RECEIVER[spec.receiver],
         reorder_packets=spec.reorder_packets,
-        rto_ps=0 if isinstance(spec.rto, str) else spec.rto,
+        rto_ps=0,
         qps=spec.qps,
+        protocol=Protocol[spec.protocol.upper()],
+        ack_in_bytes=in_bytes,
+        loss_distance=spec.loss_distance,
+        cnp_bytes=spec.cnp_bytes,
+        balance=Balance[spec.balance.upper()],
+        entropies=1 if spec.balance == "none" else spec.entropies,
     )
 
 
-def _window_packets(spec: TransportSpec) -> int:
-    if isinstance(spec.window, str):
+def build_transport(spec: FabricSpec, base: Baseline) -> Transport:
+    """Return the transport as plain numbers, with what derives from the idle fabric."""
+    trims = isinstance(spec, ClosSpec) and spec.switch.trim != "none"
+    return replace(
+        bare_transport(spec.transport),
+        window_packets=_window_packets(spec.transport, base),
+        rto_ps=_rto_ps(spec, base),
+        control=CONTROLS[spec.congestion.control],
+        parameters=congestion_parameters(spec.congestion, base, trims),
+    )
+
+
+def _ack_every(spec: TransportSpec) -> tuple[int, bool]:
+    """Return after how much an ACK is due, and whether that is bytes; UEC always counts bytes."""
+    if isinstance(spec.ack_every, str):
+        return parse_bytes(spec.ack_every), True
+    if spec.protocol == "uec":
+        return spec.ack_every * spec.frame_bytes, True
+    return spec.ack_every, False
+
+
+def _window_packets(spec: TransportSpec, base: Baseline) -> int:
+    """Return the window in packets; bytes are rounded down to whole packets."""
+    if spec.window == "none":
         return NO_WINDOW
-    return max(1, spec.window // spec.mtu)
+    return max(1, amount_bytes(spec.window, spec.mtu, base.bdp_packets) // spec.mtu)
+
+
+def _rto_ps(spec: FabricSpec, base: Baseline) -> int:
+    rto = spec.transport.rto
+    if isinstance(rto, int):
+        return rto
+    if rto == "none":
+        return 0
+    queue = spec.clos.queue if isinstance(spec, ClosSpec) else "unbounded"
+    limit = base.frame_bytes("1 BDP" if queue == "unbounded" else queue)
+    return UEC_RTO_PS + UEC_RTO_QUEUES * int(tx_ps(limit, base.rate_bps))

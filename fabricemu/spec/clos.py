@@ -2,13 +2,14 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from fabricemu.spec.fields import CountOrAuto, Queue, RateOrAuto, TimePs
-from fabricemu.spec.table import MAX_TIME, NS, Table
+from fabricemu.spec.fields import Band, CountOrAuto, Queue, RateOrAuto, TimeOrNone, TimePs
+from fabricemu.spec.table import MAX_TIME, NS, accept
+from fabricemu.spec.topology import TopologyParams
 
 
-class ClosParams(Table):
+class ClosParams(TopologyParams):
     """A folded Clos of packet switches; the defaults are Tomahawk 5 boxes."""
 
     tiers: Literal["auto", 2, 3] = Field(
@@ -35,8 +36,50 @@ class ClosParams(Table):
     )
     queue: Queue = Field(
         default="unbounded",
-        description="limit of waiting data bytes of an output port, or N packets",
+        description="limit of waiting data bytes of an output port, N packets, or N BDP",
     )
-    choice: Literal["ecmp", "spray", "adaptive"] = Field(
-        default="ecmp", description="path: hash of the QP, random a packet, least queued a packet"
+    choice: Literal["ecmp", "spray", "adaptive", "round-robin"] = Field(
+        default="ecmp",
+        description="path: hash of the QP; of each packet random, least queued, or in turn",
     )
+    weighted: bool = Field(
+        default=False, description="choose paths in proportion to the rates of their ports"
+    )
+    bands: list[Band] = Field(
+        default_factory=list,
+        max_length=64,
+        description="limits of waiting bytes that adaptive tells apart, as bytes or fractions of"
+        " the queue; none given: all",
+    )
+    refresh: TimeOrNone = Field(
+        default="none", description="ps that a port's band may be old, or none: always fresh"
+    )
+    flowlet_gap: TimeOrNone = Field(
+        default="none", description="ps without a packet after which a flow chooses anew, or none"
+    )
+    flowlet_entries: int = Field(
+        default=2048, ge=1, le=2**24, description="flows that a box tells apart (FBOSS: 2,048)"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "ClosParams":
+        kinds = {isinstance(band, float) for band in self.bands}
+        problems = []
+        if len(kinds) == 2:
+            problems.append("bands: bytes and fractions; expected one or the other")
+        elif sorted(set(self.bands)) != self.bands:
+            problems.append(f"bands: {self.bands}; expected ascending limits")
+        if self.choice != "adaptive" and self.bands:
+            problems.append(f"bands: change nothing with choice {self.choice!r}; expected adaptive")
+        if self.refresh != "none" and not self.bands:
+            problems.append("refresh: changes nothing without bands")
+        if self.weighted and self.choice == "round-robin":
+            problems.append("weighted: changes nothing with choice 'round-robin'")
+        if self.queue == "unbounded" and True in kinds:
+            problems.append("bands: fractions of an unbounded queue; expected bytes, or a queue")
+        return accept(self, problems)
+
+    @property
+    def hashes_entropy(self) -> bool:
+        """Whether the path of a packet depends on its entropy."""
+        return self.choice == "ecmp" or self.flowlet_gap != "none"

@@ -8,8 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from fabricemu.spec.clos import ClosParams
+from fabricemu.spec.congestion import Congestion
 from fabricemu.spec.ddc import DdcParams
+from fabricemu.spec.fields import amount_bytes
 from fabricemu.spec.host import Host, Links
+from fabricemu.spec.rules import ddc_problems, ethernet_problems, nic_problems
+from fabricemu.spec.switch import Switch
 from fabricemu.spec.table import Table, accept
 from fabricemu.spec.topology import ChangeParams, LossParams
 from fabricemu.spec.transport import TransportSpec
@@ -39,9 +43,8 @@ class ClosSpec(_Fabric):
 
     @model_validator(mode="after")
     def _check(self) -> "ClosSpec":
-        problems = []
-        if self.clos.queue != "unbounded" and self.transport.rto == "none":
-            problems.append("transport.rto: none with a bounded clos.queue; expected a time")
+        problems = nic_problems(self.transport, self.congestion)
+        problems += ethernet_problems(self.transport, self.congestion, self.switch, self.clos)
         if self.host.nic_latency + self.links.host_latency < 1:
             problems.append("links.host_latency: 0 with nic_latency 0; expected a positive sum")
         if self.clos.switch_latency + self.links.fabric_latency < 1:
@@ -50,13 +53,11 @@ class ClosSpec(_Fabric):
 
     @property
     def queue_bytes(self) -> int:
-        """Limit of an output port in frame bytes, -1 without limit."""
+        """Limit of an output port in frame bytes, -1 without limit or if the BDP decides."""
         queue = self.clos.queue
-        if isinstance(queue, int):
-            return queue
-        if queue == "unbounded":
+        if queue == "unbounded" or str(queue).endswith("BDP"):
             return -1
-        return int(queue.split()[0]) * self.transport.frame_bytes
+        return amount_bytes(queue, self.transport.frame_bytes, 0)
 
 
 class DdcSpec(_Fabric):
@@ -68,7 +69,8 @@ class DdcSpec(_Fabric):
     @model_validator(mode="after")
     def _check(self) -> "DdcSpec":
         nic, cable = self.host.nic_latency, self.links.host_latency
-        problems = []
+        problems = nic_problems(self.transport, self.congestion)
+        problems += ddc_problems(self.transport, self.congestion)
         if nic + cable + self.ddc.leaf_ingress_latency < 1:
             problems.append("ddc.leaf_ingress_latency: 0 with no NIC or cable latency")
         if nic + cable + self.ddc.leaf_egress_latency < 1:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from fabricemu.errors import ConfigError, nearest
 from fabricemu.spec import problems
+from fabricemu.spec.congestion import keep_tables
 from fabricemu.spec.fabric import KINDS, AnyFabric, FabricSpec
 
 _FOLDER = Path(__file__).parent / "presets"
@@ -39,22 +40,13 @@ def load_fabric(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Fabr
     source = str(name_or_path)
     data = _read(_locate(source, Path()), ())
     for text in overrides:
-        _override(data, text)
-    return _validate(data, source)
+        _check_override(data, text)
+    return _validate(_lay(data, _overrides(overrides)), source)
 
 
 def resolved_toml(spec: FabricSpec) -> str:
     """Return a specification with all defaults written out; loading it gives ``spec`` again."""
-    data = spec.model_dump(mode="json")
-    tables = {key: value for key, value in data.items() if isinstance(value, dict)}
-    lists = {key: value for key, value in data.items() if isinstance(value, list)}
-    plain = {key: value for key, value in data.items() if key not in tables | lists}
-    text = _assignments(plain)
-    for name, table in tables.items():
-        text += f"\n[{name}]\n{_assignments(table)}"
-    for name, rows in lists.items():
-        text += "".join(f"\n[[{name}]]\n{_assignments(row)}" for row in rows)
-    return text
+    return _toml(spec.model_dump(mode="json", by_alias=True), "")
 
 
 def json_schema() -> dict[str, Any]:
@@ -90,7 +82,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         base = _locate(base_name, path.parent)
     except ConfigError as error:
         raise ConfigError(f"{path}: extends: {error}") from None
-    return _merge(_read(base, (*seen, path.resolve())), data)
+    return _lay(_read(base, (*seen, path.resolve())), data)
 
 
 def _anchor(data: dict[str, Any], folder: Path) -> None:
@@ -111,6 +103,14 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
+def _lay(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """Return ``top`` laid over ``base``; another control leaves the tables of the old one."""
+    congestion, chosen = base.get("congestion"), top.get("congestion")
+    if isinstance(congestion, dict) and isinstance(chosen, dict) and "control" in chosen:
+        base = base | {"congestion": keep_tables(congestion, str(chosen["control"]))}
+    return _merge(base, top)
+
+
 def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in top.items():
@@ -119,20 +119,34 @@ def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _override(data: dict[str, Any], text: str) -> None:
-    key, equals, value = text.partition("=")
+def _check_override(data: dict[str, Any], text: str) -> None:
+    """Refuse an override without a value, of an unknown key, or of what is no table."""
+    key, equals, _ = text.partition("=")
     key = key.strip()
     if not equals or not key:
         raise ConfigError(f"--set {text}: expected key.path=value, as transport.mtu=1024")
     model = KINDS.get(str(data.get("kind")))
     if model and key not in problems.paths(model):
         raise ConfigError(f"--set {text}: unknown key {key!r}; {problems.hint(key, model)}")
-    *tables, leaf = key.split(".")
-    for name in tables:
-        data = data.setdefault(name, {})
+    for name in key.split(".")[:-1]:
+        data = data.get(name, {})
         if not isinstance(data, dict):
             raise ConfigError(f"--set {text}: the file's {name!r} is not a table")
-    data[leaf] = _value(value)
+
+
+def _overrides(texts: Sequence[str]) -> dict[str, Any]:
+    """Return overrides as the content of a file; the last one of a key wins."""
+    content: dict[str, Any] = {}
+    for text in texts:
+        key, _, value = text.partition("=")
+        *tables, leaf = key.strip().split(".")
+        inner = content
+        for name in tables:
+            inner = inner.setdefault(name, {})
+            if not isinstance(inner, dict):
+                raise ConfigError(f"--set {text}: {name!r} is a value, not a table")
+        inner[leaf] = _value(value)
+    return content
 
 
 def _value(text: str) -> Any:
@@ -156,8 +170,23 @@ def _validate(data: dict[str, Any], source: str) -> FabricSpec:
         raise ConfigError("\n".join(found)) from None
 
 
-def _assignments(values: dict[str, Any]) -> str:
-    # JSON's numbers, truth values and escaped strings are TOML's.
-    return "".join(
-        f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()
+def _toml(table: dict[str, Any], path: str) -> str:
+    """Return a table: its values, then the tables and lists of tables in it."""
+    inner = {name: value for name, value in table.items() if isinstance(value, dict)}
+    lists = {name: value for name, value in table.items() if _is_tables(value)}
+    # JSON's numbers, truth values, escaped strings and flat lists are TOML's.
+    text = "".join(
+        f"{name} = {json.dumps(value, ensure_ascii=False)}\n"
+        for name, value in table.items()
+        if name not in inner | lists
     )
+    for name, value in inner.items():
+        text += f"\n[{path}{name}]\n{_toml(value, f'{path}{name}.')}"
+    for name, rows in lists.items():
+        for row in rows:
+            text += f"\n[[{path}{name}]]\n{_toml(row, f'{path}{name}.')}"
+    return text
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)

@@ -11,12 +11,15 @@ _WANTED = {
     "float_type": "expected a number",
     "bool_type": "expected true or false",
     "string_type": "expected text",
+    "list_type": "expected a list",
+    "missing": "is missing",
     "model_type": "expected a table",
     "string_pattern_mismatch": "expected a name without slashes or a leading dot",
 }
 _LIMIT = {
     "greater_than_equal": ("at least", "ge"),
     "less_than_equal": ("at most", "le"),
+    "greater_than": ("more than", "gt"),
 }
 
 
@@ -24,10 +27,11 @@ def paths(model: type[BaseModel], prefix: str = "") -> list[str]:
     """Return the dotted paths of all fields of a specification."""
     found = []
     for name, field in model.model_fields.items():
+        path = prefix + (field.alias or name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            found += paths(field.annotation, f"{prefix}{name}.")
+            found += paths(field.annotation, f"{path}.")
         else:
-            found.append(prefix + name)
+            found.append(path)
     return found
 
 
@@ -53,9 +57,18 @@ def _lines(item: Any, model: type[BaseModel]) -> list[str]:
     path = ".".join(str(part) for part in item["loc"])
     kind, value = item["type"], item["input"]
     if kind == "value_error":
+        known = paths(model)
         texts = str(item["ctx"]["error"]).split("\n")
-        return [f"{path}: {text}" if path else text for text in texts]
+        return [_placed(path, text, known) for text in texts]
     return [f"{path}: {_what(kind, value, item, path, model)}"]
+
+
+def _placed(path: str, text: str, known: list[str]) -> str:
+    """Return a text with the path of what it is about, which it may continue."""
+    if not path:
+        return text
+    inner = f"{path}.{text.partition(':')[0]}"
+    return f"{path}.{text}" if inner in known else f"{path}: {text}"
 
 
 def _what(kind: str, value: object, item: Any, path: str, model: type[BaseModel]) -> str:
