@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from fabricemu.errors import ConfigError
 from fabricemu.fabrics.baseline import Baseline, baseline
-from fabricemu.fabrics.clos import build_clos
 from fabricemu.fabrics.congestion import CONTROLS, congestion_parameters
 from fabricemu.fabrics.ddc import build_ddc
 from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.switching import build_switching, queue_bytes
 from fabricemu.fabrics.timing import tx_ps
+from fabricemu.fabrics.topology import wire
 from fabricemu.fabrics.transport import Balance, Protocol, Receiver, Transport
 from fabricemu.spec.fabric import ClosSpec, FabricSpec
 from fabricemu.spec.fields import amount_bytes
@@ -48,7 +48,7 @@ def build(spec: FabricSpec, n_ranks: int) -> tuple[Network, Transport]:
 
 
 def _build_clos(spec: ClosSpec, n_ranks: int) -> tuple[Network, Transport]:
-    network = build_clos(spec, n_ranks)
+    spec, network = wire(spec, n_ranks)
     base = baseline(network, bare_transport(spec.transport))
     transport = build_transport(spec, base)
     network = replace(network, queue_bytes=queue_bytes(spec, network, base))

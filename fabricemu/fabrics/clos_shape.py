@@ -1,7 +1,8 @@
 """How many boxes and cables a Clos fabric has: all counting, no wiring.
 
 A box has ``radix`` ports at the host rate; a port at the uplink rate takes its share. Every
-leaf has the same uplinks, spread evenly over the boxes above, so bundles must divide.
+leaf has the same uplinks, spread evenly over the boxes above, so bundles must divide. With
+planes all counts but ``planes`` are those of one.
 """
 
 from dataclasses import dataclass, replace
@@ -26,9 +27,13 @@ class ClosShape:
     spines : int
         Boxes above a leaf: spines with 2 tiers, aggregation boxes of a pod with 3.
     per_pod, pods : int
-        Leaves of a full pod, pods; 3 tiers.
+        Leaves of a full pod, pods; with 2 tiers all is one pod.
     agg_uplinks, core_bundle, cores : int
         Uplinks of an aggregation box, its cables to one core, cores in all; 3 tiers.
+    planes : int
+        Disjoint fabrics.
+    rails : int
+        NIC ports of a server that go to different leaves; 1 where leaves fill up in turn.
     """
 
     tiers: int
@@ -42,6 +47,41 @@ class ClosShape:
     agg_uplinks: int = 0
     core_bundle: int = 1
     cores: int = 0
+    planes: int = 1
+    rails: int = 1
+
+    @property
+    def regular(self) -> bool:
+        """Whether consecutive addresses share a leaf, so that arithmetic finds the way."""
+        return self.planes == self.rails == 1
+
+
+@dataclass(frozen=True)
+class Tier:
+    """The boxes of one tier, leaves first, and the cables below them.
+
+    Attributes
+    ----------
+    rate_bps, cable_ps : int
+        Of each cable below a box.
+    switch_ps : int
+        From port to port of a box.
+    queue_down, queue_up : int
+        Limit of waiting data bytes of a port, by where it leads; -1 without limit.
+    """
+
+    rate_bps: int
+    cable_ps: int
+    switch_ps: int
+    queue_down: int
+    queue_up: int
+
+
+def clos_tiers(spec: ClosSpec) -> list[Tier]:
+    """Return the three tiers that the counts of a specification may need."""
+    box = (spec.clos.switch_latency, spec.queue_bytes, spec.queue_bytes)
+    above = Tier(uplink_rate(spec), spec.links.fabric_latency, *box)
+    return [Tier(spec.host.port_rate, spec.links.host_latency, *box), above, above]
 
 
 def clos_shape(spec: ClosSpec, n_ranks: int) -> ClosShape:
@@ -52,7 +92,7 @@ def clos_shape(spec: ClosSpec, n_ranks: int) -> ClosShape:
     ConfigError
         If the hosts do not fit or something does not divide.
     """
-    addresses = n_ranks * spec.host.nic_ports
+    addresses = n_ranks * ports_per_plane(spec)
     if spec.clos.radix != "auto":
         return _shape(spec, int(spec.clos.radix), addresses)
     for radix in range(2, 4 * addresses + 1024, 2):  # 2 tiers always fit before the end
@@ -63,11 +103,36 @@ def clos_shape(spec: ClosSpec, n_ranks: int) -> ClosShape:
     raise reason
 
 
+def ports_per_plane(spec: ClosSpec) -> int:
+    """Return the NIC ports of a rank on one plane."""
+    per_plane, rest = divmod(spec.host.nic_ports, spec.clos.planes)
+    if rest:
+        raise ConfigError(
+            f"clos.planes: {spec.host.nic_ports} NIC ports of a rank do not spread over"
+            f" {spec.clos.planes} planes; expected host.nic_ports to be a multiple"
+        )
+    return per_plane
+
+
+def _rails(spec: ClosSpec, addresses: int) -> int:
+    if not spec.clos.rail_optimised:
+        return 1
+    ports = spec.host.scale_up_ranks * ports_per_plane(spec)
+    if ports == 1:
+        raise ConfigError(
+            "clos.rail_optimised: a server has one NIC port on a plane; expected"
+            " host.scale_up_ranks or host.nic_ports to say how many more"
+        )
+    return min(ports, addresses)
+
+
 def _shape(spec: ClosSpec, radix: int, addresses: int) -> ClosShape:
     fast = Fraction(uplink_rate(spec), spec.host.port_rate)
     above = int(radix / fast)
     per_leaf, uplinks = _leaf(spec, radix, fast)
-    leaf = ClosShape(1, per_leaf, uplinks, -(-addresses // per_leaf))
+    rails = _rails(spec, addresses)
+    leaves = rails * -(-addresses // (rails * per_leaf))
+    leaf = ClosShape(1, per_leaf, uplinks, leaves, planes=spec.clos.planes, rails=rails)
     if leaf.leaves == 1:
         return replace(leaf, uplinks=0)
     fits = leaf.leaves <= above or spec.clos.radix == "auto"
@@ -111,10 +176,11 @@ def _two_tiers(spec: ClosSpec, leaf: ClosShape, above: int) -> ClosShape:
             f"clos.tiers: {leaf.leaves} leaves are more than the {above} ports of a spine;"
             " expected clos.tiers = 3"
         )
+    leaf = replace(leaf, tiers=2, per_pod=leaf.leaves)
     fewest = _bundle(leaf.uplinks, above // leaf.leaves)
     wanted = spec.clos.spines
     if isinstance(wanted, str):
-        return replace(leaf, tiers=2, bundle=fewest, spines=leaf.uplinks // fewest)
+        return replace(leaf, bundle=fewest, spines=leaf.uplinks // fewest)
     valid = [leaf.uplinks // b for b in range(1, fewest + 1) if leaf.uplinks % b == 0]
     if wanted not in valid:
         near = min(valid, key=lambda spines: abs(spines - wanted))
@@ -122,13 +188,14 @@ def _two_tiers(spec: ClosSpec, leaf: ClosShape, above: int) -> ClosShape:
             f"clos.spines: {leaf.uplinks} uplinks of {leaf.leaves} leaves do not spread evenly"
             f" over {wanted}; the nearest valid choice is {near}"
         )
-    return replace(leaf, tiers=2, bundle=leaf.uplinks // wanted, spines=wanted)
+    return replace(leaf, bundle=leaf.uplinks // wanted, spines=wanted)
 
 
 def _three_tiers(spec: ClosSpec, leaf: ClosShape, above: int) -> ClosShape:
     down = above // 2
     wanted = spec.clos.leaves_per_pod
-    per_pod = down if isinstance(wanted, str) else wanted
+    whole = down - down % leaf.rails or down  # a pod of whole servers, if it can
+    per_pod = whole if isinstance(wanted, str) else wanted
     if not 1 <= per_pod <= down:
         raise ConfigError(
             f"clos.leaves_per_pod: {per_pod} leaves; expected 1 to {down}, half the ports of an"

@@ -22,14 +22,16 @@ def build_ddc(spec: DdcSpec, n_ranks: int) -> Network:
     ddc = spec.ddc
     hosts = leaf_ports(n_ranks * spec.host.nic_ports, ddc.leaf_ports)
     per_element = lanes_per_element(ddc, len(hosts))
-    delays = (ddc.leaf_ingress_latency, ddc.leaf_egress_latency)
+    cable = spec.links.host_latency
+    delays = (cable + ddc.leaf_ingress_latency, cable + ddc.leaf_egress_latency)
+    leaf, port = divmod(np.arange(int(hosts.sum()), dtype=np.int64), ddc.leaf_ports)
     groups = [
         host_group(spec.host, n_ranks),
         Group(Kind.LEAF, "leaf", hosts + ddc.lanes),
         _elements(ddc, len(hosts), per_element),
     ]
     cables = [
-        host_cables(spec, n_ranks, ddc.leaf_ports, delays, -1),
+        host_cables(spec, n_ranks + leaf, port, delays, -1),
         _lanes(spec, n_ranks, hosts, per_element),
     ]
     switches, scale_up_cables = scale_up(

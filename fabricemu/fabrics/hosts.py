@@ -21,26 +21,25 @@ def leaf_ports(addresses: int, per_leaf: int) -> Ints:
 
 
 def host_cables(
-    spec: FabricSpec, n_ranks: int, per_leaf: int, pipelines: tuple[int, int], queue: int
+    spec: FabricSpec, box: Ints, port: Ints, pipelines: tuple[int, int], queue: int
 ) -> Cables:
-    """Return the cables of all NIC ports; consecutive addresses share a leaf.
+    """Return the cables of all NIC ports, by address.
 
     Parameters
     ----------
+    box, port : (addresses,) int64
+        Device to which each NIC port leads, and the port there.
     pipelines : pair of int, ps
-        Fixed delay of a leaf for what comes from a host, and for what goes to one.
+        Delay of the cable and of that device for what comes from a host, and for what goes to one.
     queue : int, bytes
-        Limit of a leaf's port towards a host.
+        Limit of the device's port towards a host.
     """
-    address = np.arange(n_ranks * spec.host.nic_ports, dtype=np.int64)
-    leaf, leaf_port = divmod(address, per_leaf)
-    host, nic_port = divmod(address, spec.host.nic_ports)
-    fixed = spec.host.nic_latency + spec.links.host_latency
+    host, nic_port = divmod(np.arange(len(box), dtype=np.int64), spec.host.nic_ports)
     return Cables(
-        device=ends(host, n_ranks + leaf),
-        port=ends(nic_port, leaf_port),
+        device=ends(host, box),
+        port=ends(nic_port, port),
         rate_bps=spec.host.port_rate,
-        latency_ps=(fixed + pipelines[0], fixed + pipelines[1]),
+        latency_ps=(spec.host.nic_latency + pipelines[0], spec.host.nic_latency + pipelines[1]),
         queue_bytes=(-1, queue),
     )
 

@@ -39,17 +39,15 @@ class Cables:
         Row 0 is one end, row 1 the other.
     rate_bps : int or (n,) int64
         Both ways.
-    latency_ps : pair of int or (n,) int64
+    latency_ps, queue_bytes : pair of int or (n,) int64
         Of what is sent by end 0 and by end 1.
-    queue_bytes : pair of int
-        Likewise.
     """
 
     device: Ints
     port: Ints
     rate_bps: Ints | int
     latency_ps: tuple[Ints | int, Ints | int]
-    queue_bytes: tuple[int, int] = (-1, -1)
+    queue_bytes: tuple[Ints | int, Ints | int] = (-1, -1)
 
 
 def ends(first: Ints, second: Ints) -> Ints:
