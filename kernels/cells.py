@@ -34,9 +34,10 @@ def next_lane(state, dev, leaf, target):
 @device
 def send_control(state, part, dev, leaf, target, kind, voq, value, now):
     """Send a request or a credit to another leaf."""
+    config = state.config[0]
     p = next_lane(state, dev, leaf, target)
     port.advance(state, part, p, now)
-    slot = ring.push(state, part, 2 * p + CONTROL)
+    slot = ring.push(state, part, config["fifos"] * p + CONTROL)
     if slot == NONE:
         return
     entry = state.entries[slot]
@@ -44,7 +45,7 @@ def send_control(state, part, dev, leaf, target, kind, voq, value, now):
     entry["qp"] = voq
     entry["dst"] = target
     entry["psn"] = value
-    entry["bytes"] = state.config[0]["control_cell"]
+    entry["bytes"] = config["control_cell"]
     entry["kind"] = kind
     entry["flags"] = 0
     port.start_or_wait(state, part, p, CONTROL, slot, now)
@@ -59,7 +60,7 @@ def send_cell(state, part, dev, leaf, target, voq, payload, flags, now):
         size = config["cell_bytes"]
     p = next_lane(state, dev, leaf, target)
     port.advance(state, part, p, now)
-    slot = ring.push(state, part, 2 * p + BULK)
+    slot = ring.push(state, part, config["fifos"] * p + BULK)
     if slot == NONE:
         return size
     source = state.voqs[voq]

@@ -44,7 +44,8 @@ def send(state, part, host, op, piece, s, now):
     record["step"] = s
     record["target"] = peer
     rank = state.members[instance["group"] + peer]
-    nic.post(state, connection(state, host, rank, piece // instance["chunks"]), m)
+    first_qp = connection(state, host, rank, piece // instance["chunks"])
+    nic.post(state, part, host, first_qp, m, now)
 
 
 @device

@@ -30,7 +30,7 @@ def receive_packet(state, part, dev, slot, now):
     place = ring.push(state, part, config["port_rings"] + voq)
     if place == NONE:
         return
-    state.entries[place] = state.entries[slot]
+    ring.copy_packet(state, slot, place)
     state.trails[place]["voq_in"] = now
     queue = state.voqs[voq]
     queue["queued"] += entry["bytes"]

@@ -1,48 +1,80 @@
 """One window of a host: departures, timers, arrivals, in the order of time."""
 
 import numpy as np
-from fabricemu.kernels import nic, order, port, program, work
+from fabricemu.kernels import clock, nic, order, program, work
 from fabricemu.kernels._jit import device
-from fabricemu.kernels.state import DATA, INF, NONE
+from fabricemu.kernels.balance import table as balance
+from fabricemu.kernels.congestion import dcqcn
+from fabricemu.kernels.congestion import table as congestion
+from fabricemu.kernels.state import (
+    ACK,
+    CE,
+    CNP,
+    CONTROL,
+    DATA,
+    DCQCN,
+    ECN,
+    GOOD,
+    INF,
+    NACK,
+    NACKED,
+    NONE,
+    PACE,
+    PAUSE,
+    PULL,
+    RETRANSMIT,
+    RTS,
+    TRIMMED,
+    UEC,
+)
+from fabricemu.kernels.switch import pause
+from fabricemu.kernels.transport import credit, messages, rc, uec
 
 
 @device
 def serve(state, part, host, p, now, last):
-    """Let port ``p`` send at every free instant up to and including ``last``."""
+    """Let port ``p`` send at every free instant up to ``last``, or the timer that this sets."""
     port_record = state.ports[p]
-    queue = state.ready[p]
-    control = state.outs[2 * p]
+    control = state.outs[p * state.config[0]["fifos"] + CONTROL]
     while True:
         waiting = control["tail"] - control["committed"]
-        if waiting == 0 and queue["head"] == NONE:
-            return
         start = max(port_record["free_at"], now)
-        if start > last:
+        if start > min(last, clock.first(state, host)):
             return
         if waiting > 0:
             slot = control["offset"] + (control["committed"] & control["mask"])
             control["committed"] += 1
-            port.transmit(state, part, p, slot, start)
-        else:
-            nic.send(state, part, host, p, start)
+            nic.transmit(state, part, host, p, slot, start)
+            continue
+        c = nic.eligible(state, part, host, p, start)
+        if c == NONE:
+            return
+        nic.send(state, part, host, p, c, start)
 
 
 @device
 def receive_data(state, part, host, p, slot, now):
     """Handle a data packet."""
-    if state.config[0]["any_order"] == 1:
-        m = nic.receive_any_order(state, part, host, p, slot)
+    config = state.config[0]
+    entry = state.entries[slot]
+    if config["control"] == DCQCN and entry["flags"] & CE:
+        dcqcn.notify(state, part, host, p, np.int64(entry["qp"]), now)
+    if config["protocol"] == UEC:
+        m = uec.receive(state, part, host, p, slot, now)
     else:
-        m = nic.receive_in_order(state, part, host, p, slot)
+        m = rc.receive(state, part, host, p, slot)
     if m == NONE:
         return
-    entry = state.entries[slot]
     record = state.messages[m]
     record["sent"] = entry["sent"]
     record["completing"] = entry["psn"] - record["first_psn"]
     record["out_of_order"] = state.receivers[entry["qp"]]["depth"]
+    if config["fifos"] > config["classes"] + 1:
+        tag = state.tags[slot]
+        record["pause"] = tag["pause"]
+        record["paused_host"] = tag["paused_at"] - record["paused_created"]
     local = p - state.devices[host["rank"]]["first_port"]
-    if state.config[0]["cells"] == 1 and local < state.config[0]["nic_ports"]:
+    if config["cells"] == 1 and local < config["nic_ports"]:
         copy_trail(state, slot, m)
     program.deliver(state, part, host, m, now)
     program.drain(state, part, host, now)
@@ -64,24 +96,88 @@ def copy_trail(state, slot, m):
 @device
 def receive_ack(state, part, host, slot, now):
     """Handle an ACK or NACK."""
-    if not nic.on_ack(state, slot, now):
-        return
     qp = np.int64(state.entries[slot]["qp"])
-    m = nic.next_acknowledged(state, part, qp, now)
+    if state.config[0]["protocol"] == UEC:
+        if state.entries[slot]["kind"] == NACK:
+            uec.on_nack(state, slot, now)
+        else:
+            uec.on_ack(state, host, slot, now)
+    elif not adapt(state, host, qp, slot, now):
+        return
+    m = messages.next_acknowledged(state, part, qp, now)
     while m != NONE:
         program.acknowledged(state, part, m)
-        m = nic.next_acknowledged(state, part, qp, now)
+        m = messages.next_acknowledged(state, part, qp, now)
     program.drain(state, part, host, now)
-    nic.make_ready(state, qp)
+    nic.make_ready(state, host, qp, now)
+
+
+@device
+def adapt(state, host, qp, slot, now):
+    """Tell an RC sender, its control and its paths; return whether the word is not outdated."""
+    moved = rc.on_ack(state, host, slot, now)
+    if moved < 0:
+        return False
+    config = state.config[0]
+    entry = state.entries[slot]
+    if config["control"] > 0:
+        congestion.on_ack(state, host, qp, moved, slot, now)
+        if entry["kind"] == NACK:
+            congestion.on_loss(state, host, qp, False, now)
+    if config["balance"] > 0:
+        kind = ECN if entry["flags"] & CE else GOOD
+        if entry["kind"] == NACK:
+            kind = NACKED
+        balance.feedback(state, qp, np.int64(state.tags[slot]["entropy"]), kind, now)
+    return True
+
+
+@device
+def arrive(state, part, host, p, slot, now):
+    """Handle one arrival by its kind."""
+    kind = state.entries[slot]["kind"]
+    if kind == DATA:
+        receive_data(state, part, host, p, slot, now)
+    elif kind == ACK or kind == NACK:
+        receive_ack(state, part, host, slot, now)
+    elif kind == PAUSE:
+        pause.obey(state, part, p, slot, now)
+    elif kind == TRIMMED:
+        uec.receive_trimmed(state, part, host, p, slot, now)
+    elif kind == CNP:
+        dcqcn.on_cnp(state, host, np.int64(state.entries[slot]["qp"]), now)
+    elif kind == PULL:
+        credit.on_pull(state, slot)
+        nic.make_ready(state, host, np.int64(state.entries[slot]["qp"]), now)
+    elif kind == RTS:
+        qp = np.int64(state.entries[slot]["qp"])
+        credit.listen(state, host, p, qp, state.tags[slot]["stamp"], True, now)
 
 
 @device
 def handle_timer(state, part, host, now):
-    """Handle one timer: program timers before retransmission timers."""
+    """Handle one timer: program timers before those of queue pairs."""
     if work.first_timer(state, host) == now:
         program.on_timer(state, part, host, now)
-    else:
-        nic.time_out(state, host, now)
+        return
+    timer = clock.top(state, host)
+    clock.cancel(state, host, timer)
+    if timer >= host["first_pacer"]:
+        p = state.devices[host["rank"]]["first_port"] + timer - host["first_pacer"]
+        credit.tick(state, part, host, p, now)
+        return
+    kinds = state.config[0]["qp_timers"]
+    qp = host["first_qp"] + timer // kinds
+    kind = timer % kinds
+    if kind == RETRANSMIT:
+        if state.config[0]["protocol"] == UEC:
+            uec.on_timer(state, part, host, qp, now)
+        elif rc.expires(state, host, qp, now):
+            if state.config[0]["control"] > 0:
+                congestion.on_loss(state, host, qp, True, now)
+    elif kind > PACE:
+        dcqcn.on_timer(state, host, qp, kind, now)
+    nic.make_ready(state, host, qp, now)
 
 
 @device
@@ -97,12 +193,12 @@ def step(state, part, d, start, end):
     now = start
     while True:
         arrival = state.sort_time[part, k] if k < count else INF
-        timer = min(work.first_timer(state, host), host["next_rto"])
+        timer = min(work.first_timer(state, host), clock.first(state, host))
         due = min(arrival, timer)
         for p in range(first, last_port):
             serve(state, part, host, p, now, min(due, end - 1))
-        # Sending sets a retransmission timer, which may now be the first event.
-        timer = min(timer, host["next_rto"])
+        # Sending sets timers, one of which may now be the first event.
+        timer = min(timer, clock.first(state, host))
         due = min(arrival, timer)
         if due >= end:
             break
@@ -112,17 +208,12 @@ def step(state, part, d, start, end):
             continue
         item = state.sort_slot[part, k]
         k += 1
-        slot = item >> order.PORT_BITS
-        if state.entries[slot]["kind"] == DATA:
-            p = first + (item & order.PORT_MASK)
-            receive_data(state, part, host, p, slot, now)
-        else:
-            receive_ack(state, part, host, slot, now)
+        p = first + (item & order.PORT_MASK)
+        arrive(state, part, host, p, item >> order.PORT_BITS, now)
     later = min(later, due)
+    fifos = state.config[0]["fifos"]
     for p in range(first, last_port):
-        if (
-            state.ready[p]["head"] != NONE
-            or state.outs[2 * p]["tail"] > state.outs[2 * p]["committed"]
-        ):
+        control = state.outs[p * fifos + CONTROL]
+        if control["tail"] > control["committed"] or nic.has_ready(state, p):
             later = min(later, state.ports[p]["free_at"])
     return later

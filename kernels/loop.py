@@ -6,6 +6,7 @@ from fabricemu.kernels import ddc_leaf, host, packet_switch
 from fabricemu.kernels._jit import device, entry
 from fabricemu.kernels._view import attach
 from fabricemu.kernels.state import HOST, INF, LEAF, Exit
+from fabricemu.kernels.switch import step as managed
 from fabricemu.kernels.work import set_timer
 
 DONE, CHUNK, SAMPLE, DRAIN = int(Exit.DONE), int(Exit.CHUNK), int(Exit.SAMPLE), int(Exit.DRAIN)
@@ -25,6 +26,8 @@ def step_part(state, part, start, end):
             state.due[d] = host.step(state, part, d, start, end)
         elif dev["kind"] == LEAF:
             state.due[d] = ddc_leaf.step(state, part, d, start, end)
+        elif state.config[0]["managed"] == 1:
+            state.due[d] = managed.step(state, part, d, start, end)
         else:
             state.due[d] = packet_switch.step(state, part, d, start, end)
 
@@ -47,6 +50,7 @@ def merge(state):
     config = state.config[0]
     status = DONE
     finished = 0
+    pauses = 0
     for part in range(config["parts"]):
         share = state.parts[part]
         for k in range(share["signals"]):
@@ -64,7 +68,9 @@ def merge(state):
         status = max(status, max(share["status"], share["grow"]))
         share["grow"] = DONE
         finished += share["done"]
-    if status == DONE and finished >= config["drain"]:
+        pauses = max(pauses, share["pauses"])
+    full = finished >= config["drain"] or 2 * pauses >= config["pause_rows"]
+    if status == DONE and full:
         return DRAIN
     return status
 

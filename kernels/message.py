@@ -41,6 +41,12 @@ def create(state, part, size, now):
     message["last_cell"] = 0
     message["released"] = 0
     message["last_cell_bytes"] = 0
+    message["first_pass"] = NONE
+    message["pause"] = 0
+    message["paused_created"] = 0
+    message["paused_host"] = 0
+    message["marks"] = 0
+    message["trims"] = 0
     return m
 
 

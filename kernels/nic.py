@@ -1,333 +1,258 @@
-"""The NIC: queue pairs, their senders and receivers (docs/model.md section 3)."""
+"""The NIC's sending side: queue pairs that take turns at a port (docs/model.md 3, ethernet.md 7)."""
 
 import numpy as np
-from fabricemu.kernels import bits, message, port, ring
+from fabricemu.kernels import port, ring
 from fabricemu.kernels._jit import device
-from fabricemu.kernels.state import ACK, BULK, CONTROL, DATA, INF, LAST, NACK, NONE
-
-WORD_BITS = 32
-
-
-@device
-def bit_base(state, qp):
-    """Return the first word of a queue pair's bit sets."""
-    return qp * (state.config[0]["reorder"] // WORD_BITS)
+from fabricemu.kernels.balance import table as balance
+from fabricemu.kernels.congestion import table as congestion
+from fabricemu.kernels.state import (
+    AT_ONCE,
+    BULK,
+    CLASS_SHIFT,
+    DATA,
+    INF,
+    LAST,
+    NONE,
+    PACE,
+    UEC,
+)
+from fabricemu.kernels.switch import queue, scheduler, wire
+from fabricemu.kernels.transport import credit, messages, pace, rc, uec
 
 
 @device
 def may_send(state, qp):
-    """Move ``nxt`` past what is known received; return whether it may be sent now."""
-    sender = state.senders[qp]
-    config = state.config[0]
-    psn = sender["nxt"]
-    end = sender["end"]
-    if config["any_order"] == 1:
-        base = bit_base(state, qp)
-        mask = config["reorder"] - 1
-        while psn < sender["max"] and bits.test(state.known, base, mask, psn):
-            psn += 1
-        sender["nxt"] = psn
-        if psn - sender["una"] >= config["reorder"]:
-            return False
-    return psn < end and psn - sender["una"] < config["send_window"]
+    """Return whether a queue pair has something that it may send, its pace left aside."""
+    if state.config[0]["protocol"] == UEC:
+        return uec.may_send(state, qp)
+    return rc.may_send(state, qp)
 
 
 @device
-def make_ready(state, qp):
-    """Put a queue pair at the tail of its port's ready FIFO if it may send."""
+def must_wait(state, qp, now):
+    """Return whether the pace of a queue pair holds it back."""
+    return state.config[0]["qp_timers"] > PACE and state.flows[qp]["next_at"] > now
+
+
+@device
+def make_ready(state, host, qp, now):
+    """Put a queue pair at the tail of its ready FIFO if it may send, or wake it when it may."""
     sender = state.senders[qp]
     if sender["ready"] == 1 or not may_send(state, qp):
         return
-    queue = state.ready[sender["port"]]
+    if must_wait(state, qp, now):
+        pace.wait(state, host, qp)
+        return
+    fifo = sender["port"] * state.config[0]["classes"]
+    if state.config[0]["classes"] > 1:
+        fifo += state.qp_class[qp]
+    ready = state.ready[fifo]
     sender["ready"] = 1
     sender["next_ready"] = NONE
-    if queue["head"] == NONE:
-        queue["head"] = qp
+    if ready["head"] == NONE:
+        ready["head"] = qp
     else:
-        state.senders[queue["tail"]]["next_ready"] = qp
-    queue["tail"] = qp
+        state.senders[ready["tail"]]["next_ready"] = qp
+    ready["tail"] = qp
 
 
 @device
-def post(state, first_qp, m):
+def take_head(state, fifo):
+    """Take the queue pair at the head of a ready FIFO."""
+    ready = state.ready[fifo]
+    qp = ready["head"]
+    sender = state.senders[qp]
+    ready["head"] = sender["next_ready"]
+    sender["ready"] = 0
+    return qp
+
+
+@device
+def post(state, part, host, first_qp, m, now):
     """Queue a message on the next QP of its connection."""
+    config = state.config[0]
     turn = state.senders[first_qp]["turn"]
     state.senders[first_qp]["turn"] = turn + 1
-    qp = first_qp + turn % state.config[0]["qps"]
-    sender = state.senders[qp]
+    qp = first_qp + turn % config["qps"]
+    idle = state.senders[qp]["nxt"] == state.senders[qp]["end"]
+    messages.append(state, qp, m)
     record = state.messages[m]
-    record["qp"] = qp
-    record["first_psn"] = sender["end"]
-    if sender["una"] == sender["end"]:
-        sender["head"] = m
-        sender["current"] = m
-        state.receivers[qp]["message"] = m
-    else:
-        state.messages[sender["last"]]["next"] = m
-    sender["last"] = m
-    sender["end"] += record["packets"]
-    make_ready(state, qp)
+    if config["fifos"] > config["classes"] + 1:
+        p = state.senders[qp]["port"]
+        record["paused_created"] = queue.paused_for(queue.of(state, p, state.qp_class[qp]), now)
+    if config["protocol"] == UEC:
+        sender = state.uec_senders[qp]
+        sender["backlog"] += record["bytes"] + record["packets"] * config["header"]
+        quiet = idle and sender["outstanding"] == 0 and sender["losses"] == 0
+        if config["has_credit"] == 1 and sender["credit"] <= 0 and quiet:
+            credit.ask(state, part, qp)
+    make_ready(state, host, qp, now)
 
 
 @device
-def send(state, part, host, p, start):
-    """Serve the QP at the head of port ``p``'s ready FIFO: one packet, if it still may."""
-    queue = state.ready[p]
-    qp = queue["head"]
-    sender = state.senders[qp]
-    queue["head"] = sender["next_ready"]
-    sender["ready"] = 0
+def eligible(state, part, host, p, now):
+    """Return the data class that port ``p`` serves next, or NONE."""
+    config = state.config[0]
+    classes = config["classes"]
+    pausing = config["fifos"] > classes + 1
+    if classes == 1:
+        held = state.ready[p]["head"] == NONE or (pausing and state.queues[p]["paused"] == 1)
+        return np.int64(NONE) if held else np.int64(0)
+    for c in range(classes):
+        size = head_bytes(state, host, p * classes + c, now)
+        if size > 0 and pausing and queue.of(state, p, c)["paused"] == 1:
+            size = scheduler.HELD
+        state.heads[part, c] = size
+    fifo = scheduler.pick(state, part, p)
+    return np.int64(NONE) if fifo == NONE else np.int64(fifo - BULK)
+
+
+@device
+def head_bytes(state, host, fifo, now):
+    """Return the frame bytes of the packet that a ready FIFO sends next, EMPTY if there is none."""
+    while state.ready[fifo]["head"] != NONE:
+        qp = state.ready[fifo]["head"]
+        if may_send(state, qp):
+            if not must_wait(state, qp, now):
+                psn = next_psn(state, qp)
+                return messages.frame_bytes(state, messages.of_sender(state, qp, psn), psn)
+            pace.wait(state, host, qp)
+        take_head(state, fifo)
+    return np.int64(scheduler.EMPTY)
+
+
+@device
+def next_psn(state, qp):
+    """Return the packet that a queue pair that may send sends next."""
+    if state.config[0]["protocol"] == UEC:
+        return uec.next_packet(state, qp)
+    if state.config[0]["loss_distance"] > 0:
+        psn = rc.next_hole(state, qp)
+        if psn != NONE:
+            return psn
+    return state.senders[qp]["nxt"]
+
+
+@device
+def has_ready(state, p):
+    """Return whether some queue pair that is not paused stands ready at port ``p``."""
+    config = state.config[0]
+    classes = config["classes"]
+    pausing = config["fifos"] > classes + 1
+    for c in range(classes):
+        fifo = p * classes + c
+        if state.ready[fifo]["head"] != NONE and not (
+            pausing and state.queues[fifo]["paused"] == 1
+        ):
+            return True
+    return False
+
+
+@device
+def send(state, part, host, p, c, start):
+    """Serve the queue pair at the head of a ready FIFO: one packet, if it still may."""
+    config = state.config[0]
+    qp = take_head(state, p * config["classes"] + c)
     if not may_send(state, qp):
         return
-    slot = ring.push(state, part, 2 * p + BULK)
+    if must_wait(state, qp, start):
+        pace.wait(state, host, qp)
+        return
+    ring_of = p * config["fifos"] + BULK + c
+    slot = ring.push(state, part, ring_of)
     if slot == NONE:
         return
-    psn = sender["nxt"]
-    m = sender["current"]
+    psn, at_once = take(state, qp, start)
+    m = messages.of_sender(state, qp, psn)
+    sender = state.senders[qp]
+    count(state, host, m, psn < sender["max"], start)
     record = state.messages[m]
-    while psn >= record["first_psn"] + record["packets"]:
-        m = record["next"]
-        record = state.messages[m]
-    sender["current"] = m
-    fill_packet(state, slot, qp, m, start)
+    last = psn == record["first_psn"] + record["packets"] - 1
+    if last and psn >= sender["max"]:
+        record["first_pass"] = start
+    sender["max"] = max(sender["max"], psn + 1)
+    fill(state, slot, qp, m, psn, start)
+    entry = state.entries[slot]
+    entry["flags"] = (LAST if last else 0) | (AT_ONCE if at_once else 0) | (c << CLASS_SHIFT)
+    if config["tagged"] == 1:
+        fill_tag(state, slot, qp, p, c, start)
+    state.outs[ring_of]["committed"] += 1
+    transmit(state, part, host, p, slot, start)
+    after(state, host, qp, p, np.int64(entry["bytes"]), start)
+    make_ready(state, host, qp, start)
+
+
+@device
+def take(state, qp, start):
+    """Take the packet that goes next; return (psn, whether to acknowledge it at once)."""
+    if state.config[0]["protocol"] == UEC:
+        psn = uec.next_packet(state, qp)
+        size = messages.frame_bytes(state, messages.of_sender(state, qp, psn), psn)
+        return uec.take(state, qp, size, start)
+    return rc.take(state, qp), False
+
+
+@device
+def count(state, host, m, again, start):
+    """Count a packet of message ``m``."""
+    record = state.messages[m]
     if record["first_tx"] == NONE:
         record["first_tx"] = start
     host["packets"] += 1
-    if psn < sender["max"]:
+    if again:
         host["retransmits"] += 1
         record["retransmits"] += 1
-    sender["nxt"] = psn + 1
-    sender["max"] = max(sender["max"], psn + 1)
-    state.outs[2 * p + BULK]["committed"] += 1
-    port.transmit(state, part, p, slot, start)
-    rto = state.config[0]["rto"]
-    if rto > 0 and sender["deadline"] == INF:
-        sender["deadline"] = start + rto
-        host["next_rto"] = min(host["next_rto"], start + rto)
-    make_ready(state, qp)
 
 
 @device
-def fill_packet(state, slot, qp, m, start):
-    """Write the packet ``nxt`` of a queue pair into a ring entry."""
-    config = state.config[0]
-    sender = state.senders[qp]
-    record = state.messages[m]
-    psn = sender["nxt"]
-    index = psn - record["first_psn"]
-    last = index == record["packets"] - 1
-    payload = record["bytes"] - index * config["mtu"] if last else config["mtu"]
+def fill(state, slot, qp, m, psn, start):
+    """Write a packet into a ring entry."""
     entry = state.entries[slot]
     entry["sent"] = start
     entry["qp"] = qp
-    entry["dst"] = sender["dst"]
+    entry["dst"] = state.senders[qp]["dst"]
     entry["psn"] = psn
-    entry["bytes"] = payload + config["header"]
+    entry["bytes"] = messages.frame_bytes(state, m, psn)
     entry["kind"] = DATA
-    entry["flags"] = LAST if last else 0
+    ring.clear_extras(state, slot)
 
 
 @device
-def acknowledge(state, part, p, qp, kind):
-    """Put an ACK or NACK of a queue pair into the control FIFO of port ``p``."""
-    slot = ring.push(state, part, 2 * p + CONTROL)
-    if slot == NONE:
+def fill_tag(state, slot, qp, p, c, start):
+    """Write what the packet tells beyond its entry."""
+    config = state.config[0]
+    tag = state.tags[slot]
+    if config["balance"] > 0:
+        entropy = balance.choose(state, qp)
+        tag["entropy"] = entropy
+        if config["protocol"] == UEC:
+            state.sent_by[qp, state.entries[slot]["psn"] & (config["reorder"] - 1)] = entropy
+    if config["has_credit"] == 1:
+        tag["stamp"] = credit.target(state, qp)
+    if config["fifos"] > config["classes"] + 1:
+        tag["paused_at"] = queue.paused_for(queue.of(state, p, c), start)
+
+
+@device
+def transmit(state, part, host, p, slot, start):
+    """Put a packet of a host on the wire."""
+    port.transmit(state, part, p, slot, start)
+    if state.config[0]["lossy"] == 1:
+        wire.lose(state, host["rank"], p, state.entries[slot], start)
+
+
+@device
+def after(state, host, qp, p, frame, start):
+    """Set timers and pace once a packet has started."""
+    config = state.config[0]
+    if config["protocol"] == UEC:
+        uec.watch(state, host, qp, start)
         return
-    receiver = state.receivers[qp]
-    if kind == ACK:
-        receiver["since_ack"] = 0
-    config = state.config[0]
-    entry = state.entries[slot]
-    entry["time"] = 0
-    entry["sent"] = 0
-    if config["any_order"] == 1 and receiver["highest"] > receiver["expected"]:
-        entry["sent"] = bits.window(
-            state.marked, bit_base(state, qp), config["reorder"] - 1, receiver["expected"] + 1
-        )
-    entry["qp"] = qp
-    entry["dst"] = receiver["dst"]
-    entry["psn"] = receiver["expected"]
-    entry["bytes"] = config["ack_bytes"]
-    entry["kind"] = kind
-    entry["flags"] = 0
-
-
-@device
-def receive_in_order(state, part, host, p, slot):
-    """Handle data at a go-back-N receiver; return the message it completed, or NONE."""
-    entry = state.entries[slot]
-    qp = np.int64(entry["qp"])
-    receiver = state.receivers[qp]
-    psn = np.int64(entry["psn"])
-    expected = receiver["expected"]
-    if psn < expected:
-        host["duplicates"] += 1
-        acknowledge(state, part, p, qp, ACK)
-        return NONE
-    if psn > expected:
-        host["discards"] += 1
-        receiver["depth"] = max(receiver["depth"], psn - expected)
-        if receiver["nacked"] == 0:
-            receiver["nacked"] = 1
-            host["nacks"] += 1
-            acknowledge(state, part, p, qp, NACK)
-        return NONE
-    receiver["expected"] = psn + 1
-    receiver["nacked"] = 0
-    receiver["since_ack"] += 1
-    last = entry["flags"] & LAST
-    if last or receiver["since_ack"] >= state.config[0]["ack_every"]:
-        acknowledge(state, part, p, qp, ACK)
-    if last:
-        return holder(state, qp, psn)
-    return NONE
-
-
-@device
-def holder(state, qp, psn):
-    """Return the message that holds ``psn``, starting at the receiver's own mark."""
-    m = state.receivers[qp]["message"]
-    record = state.messages[m]
-    while psn >= record["first_psn"] + record["packets"]:
-        m = record["next"]
-        record = state.messages[m]
-    if state.config[0]["any_order"] == 0:
-        state.receivers[qp]["message"] = m
-    return m
-
-
-@device
-def settle(state, qp):
-    """Move an any-order receiver's mark past messages that are complete.
-
-    Only up to the one that holds ``highest``: what follows it may not be posted yet, and
-    what lies before it may be freed once the sender has its acknowledgement.
-    """
-    receiver = state.receivers[qp]
-    limit = min(receiver["expected"], receiver["highest"])
-    m = receiver["message"]
-    record = state.messages[m]
-    while limit >= record["first_psn"] + record["packets"]:
-        m = record["next"]
-        record = state.messages[m]
-    receiver["message"] = m
-
-
-@device
-def receive_any_order(state, part, host, p, slot):
-    """Handle data at a selective-repeat receiver; return the completed message, or NONE."""
-    entry = state.entries[slot]
-    qp = np.int64(entry["qp"])
-    receiver = state.receivers[qp]
-    psn = np.int64(entry["psn"])
-    config = state.config[0]
-    base = bit_base(state, qp)
-    mask = config["reorder"] - 1
-    if psn < receiver["expected"] or bits.test(state.marked, base, mask, psn):
-        host["duplicates"] += 1
-        acknowledge(state, part, p, qp, ACK)
-        return NONE
-    m = holder(state, qp, psn)
-    receiver["depth"] = max(receiver["depth"], psn - receiver["expected"])
-    receiver["highest"] = max(receiver["highest"], psn)
-    bits.put(state.marked, base, mask, psn)
-    expected = receiver["expected"]
-    while bits.test(state.marked, base, mask, expected):
-        bits.clear(state.marked, base, mask, expected)
-        expected += 1
-    receiver["expected"] = expected
-    settle(state, qp)
-    receiver["since_ack"] += 1
-    record = state.messages[m]
-    record["received"] += 1
-    whole = record["received"] == record["packets"]
-    if whole or receiver["since_ack"] >= config["ack_every"]:
-        acknowledge(state, part, p, qp, ACK)
-    return m if whole else NONE
-
-
-@device
-def on_ack(state, slot, now):
-    """Update the sender; return whether the acknowledgement counts (is not outdated)."""
-    entry = state.entries[slot]
-    qp = np.int64(entry["qp"])
+    rto = config["rto"]
     sender = state.senders[qp]
-    expected = np.int64(entry["psn"])
-    una = sender["una"]
-    if expected < una:
-        return False
-    config = state.config[0]
-    progress = expected > una
-    if config["any_order"] == 1:
-        base = bit_base(state, qp)
-        mask = config["reorder"] - 1
-        for psn in range(una, expected):
-            bits.clear(state.known, base, mask, psn)
-        sack = entry["sent"]
-        if sack != 0 and bits.merge(state.known, base, mask, expected + 1, sack):
-            progress = True
-    sender["una"] = expected
-    sender["nxt"] = max(sender["nxt"], expected)
-    if progress:
-        outstanding = config["rto"] > 0 and expected < sender["max"]
-        sender["deadline"] = now + config["rto"] if outstanding else INF
-    if entry["kind"] == NACK:
-        rewind(state, qp)
-    return True
-
-
-@device
-def rewind(state, qp):
-    """Send again from the oldest unacknowledged packet."""
-    sender = state.senders[qp]
-    sender["nxt"] = sender["una"]
-    sender["current"] = sender["head"]
-
-
-@device
-def next_acknowledged(state, part, qp, now):
-    """Take the next message that is wholly acknowledged off the sender's list, or NONE.
-
-    It is handed on one message late, for the receiver may still have to step from it to
-    its successor.
-    """
-    sender = state.senders[qp]
-    m = sender["head"]
-    if m == NONE:
-        return NONE
-    record = state.messages[m]
-    if record["first_psn"] + record["packets"] > sender["una"]:
-        return NONE
-    record["acked"] = now
-    if sender["held"] != NONE:
-        message.retire(state, part, sender["held"])
-        sender["held"] = NONE
-    successor = record["next"]
-    if sender["current"] == m:
-        sender["current"] = successor
-    sender["head"] = successor
-    if successor == NONE:
-        message.retire(state, part, m)
-    else:
-        sender["held"] = m
-    return m
-
-
-@device
-def time_out(state, host, now):
-    """Rewind the first queue pair whose deadline is now; find the next deadline.
-
-    Others of this instant have their turn after the departures that follow this one.
-    """
-    later = INF
-    found = False
-    for qp in range(host["first_qp"], host["end_qp"]):
-        sender = state.senders[qp]
-        if not found and sender["deadline"] == now:
-            found = True
-            host["timeouts"] += 1
-            rewind(state, qp)
-            sender["deadline"] = now + state.config[0]["rto"]
-            make_ready(state, qp)
-        later = min(later, sender["deadline"])
-    host["next_rto"] = later
+    if rto > 0 and sender["deadline"] == INF:
+        rc.set_deadline(state, host, qp, start + rto)
+    if config["control"] > 0:
+        size = frame + state.ports[p]["gap"]
+        pace.sent(state, qp, p, start, size)
+        congestion.on_send(state, host, qp, size, start)

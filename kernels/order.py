@@ -19,13 +19,14 @@ def ask_early(state, p):
     A device's ports, rings and packets have left the near caches since its last step.
     """
     prefetch(state.ports, p + FAR)
-    prefetch(state.outs, 2 * (p + FAR))
-    out = state.outs[2 * p + BULK]
+    fifos = state.config[0]["fifos"]
+    prefetch(state.outs, fifos * (p + FAR))
+    out = state.outs[fifos * p + BULK]
     prefetch(state.entries, out["offset"] + (out["committed"] & out["mask"]))
     prefetch(state.entries, out["offset"] + (out["tail"] & out["mask"]))
     prefetch(state.entries, out["offset"] + ((out["tail"] + 2) & out["mask"]))
     prefetch(state.entries, out["offset"] + ((out["tail"] + 4) & out["mask"]))
-    ahead = state.ins[2 * (p + AHEAD) + BULK]
+    ahead = state.ins[fifos * (p + AHEAD) + BULK]
     for k in range(0, 12, 2):
         prefetch(state.entries, ahead["offset"] + ((ahead["head"] + k) & ahead["mask"]))
 
@@ -38,6 +39,7 @@ def gather(state, part, dev, end):
     ``sort_slot`` hold time and (entry << PORT_BITS | port) in order.
     """
     first = dev["first_port"]
+    fifos = state.config[0]["fifos"]
     count = 0
     later = INF
     times = state.key_time[part]
@@ -45,7 +47,7 @@ def gather(state, part, dev, end):
     entries = state.entries
     for port in range(dev["n_ports"]):
         ask_early(state, first + port)
-        for ring in range(2 * (first + port), 2 * (first + port) + 2):
+        for ring in range(fifos * (first + port), fifos * (first + port + 1)):
             ins = state.ins[ring]
             head = ins["head"]
             published = ins["published"]

@@ -82,11 +82,12 @@ def step(state, part, d, start, end):
 def publish(state, part, dev):
     """Show the neighbours what this device has sent."""
     first = dev["first_port"]
+    fifos = state.config[0]["fifos"]
     for p in range(first, first + dev["n_ports"]):
         sender = state.ports[p]
         if sender["dirty"] == 0:
             continue
         sender["dirty"] = 0
         peer = np.int64(sender["peer"])
-        for lane in range(2):
-            ring.publish(state, part, 2 * p + lane, 2 * peer + lane)
+        for fifo in range(fifos):
+            ring.publish(state, part, fifos * p + fifo, fifos * peer + fifo)

@@ -42,17 +42,22 @@ def transmit(state, part, p, slot, start):
 def depart(state, part, p, start):
     """Start the next waiting entry of port ``p``, control first."""
     port = state.ports[p]
-    out = state.outs[2 * p]
+    ring_of = state.config[0]["fifos"] * p
+    out = state.outs[ring_of]
     is_bulk = out["committed"] == out["tail"]
     if is_bulk:
-        out = state.outs[2 * p + 1]
+        out = state.outs[ring_of + 1]
     slot = out["offset"] + (out["committed"] & out["mask"])
     prefetch(state.entries, out["offset"] + ((out["committed"] + SOON) & out["mask"]))
     out["committed"] += 1
     size = np.int64(state.entries[slot]["bytes"])
     port["waiting_bytes"] -= size
-    if is_bulk and port["limited"]:
-        state.limits[p]["waiting_data"] -= size
+    if port["limited"]:
+        limit = state.limits[p]
+        limit["serving"] = 0
+        if is_bulk:
+            limit["serving"] = size
+            limit["waiting_data"] -= size
     transmit(state, part, p, slot, start)
 
 
@@ -71,10 +76,13 @@ def is_idle(port, now):
 
 
 @device
-def overflows(state, p, size):
+def overflows(state, p, size, now):
     """Return whether a data packet finds its queue full; count it as dropped then."""
     limit = state.limits[p]
-    if limit["waiting_data"] + size <= limit["limit"]:
+    queued = limit["waiting_data"]
+    if state.ports[p]["free_at"] > now:
+        queued += limit["serving"]
+    if queued + size <= limit["limit"]:
         return False
     limit["drops"] += 1
     return True
@@ -89,12 +97,13 @@ def enqueue(state, part, p, lane, source, now):
     advance(state, part, p, now)
     port = state.ports[p]
     size = np.int64(state.entries[source]["bytes"])
-    if port["limited"] and lane == BULK and not is_idle(port, now) and overflows(state, p, size):
+    limited = port["limited"] and lane == BULK
+    if limited and not is_idle(port, now) and overflows(state, p, size, now):
         return NONE
-    slot = ring.push(state, part, 2 * p + lane)
+    slot = ring.push(state, part, state.config[0]["fifos"] * p + lane)
     if slot == NONE:
         return NONE
-    state.entries[slot] = state.entries[source]
+    ring.copy_packet(state, source, slot)
     start_or_wait(state, part, p, lane, slot, now)
     return slot
 
@@ -103,11 +112,13 @@ def enqueue(state, part, p, lane, source, now):
 def start_or_wait(state, part, p, lane, slot, now):
     """Start the entry just pushed if the wire is free, else count it as waiting."""
     port = state.ports[p]
+    size = np.int64(state.entries[slot]["bytes"])
     if is_idle(port, now):
-        state.outs[2 * p + lane]["committed"] += 1
+        state.outs[state.config[0]["fifos"] * p + lane]["committed"] += 1
+        if port["limited"]:
+            state.limits[p]["serving"] = size if lane == BULK else 0
         transmit(state, part, p, slot, now)
         return
-    size = np.int64(state.entries[slot]["bytes"])
     waiting = port["waiting_bytes"] + size
     port["waiting_bytes"] = waiting
     port["bin_peak"] = max(port["bin_peak"], waiting)
@@ -118,7 +129,7 @@ def start_or_wait(state, part, p, lane, slot, now):
 @inlined
 def ask_ahead(state, p):
     """Ask for the entry that port ``p`` starts next: it may have waited long in a far cache."""
-    out = state.outs[2 * p + BULK]
+    out = state.outs[state.config[0]["fifos"] * p + BULK]
     prefetch(state.entries, out["offset"] + (out["committed"] & out["mask"]))
 
 

@@ -124,7 +124,7 @@ def begin_send(state, part, host, op, now):
     state.messages[m]["op"] = op
     state.messages[m]["number"] = op
     if record["qp"] != NONE:
-        nic.post(state, np.int64(record["qp"]), m)
+        nic.post(state, part, host, np.int64(record["qp"]), m, now)
         if record["bytes"] <= state.config[0]["eager"]:
             work.queue(state, part, op, FINISH)
         return

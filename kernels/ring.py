@@ -7,7 +7,7 @@ moves with it, and the publish step between two windows moves the rest.
 
 import numpy as np
 from fabricemu.kernels._jit import device, inlined
-from fabricemu.kernels.state import NONE, Exit
+from fabricemu.kernels.state import NONE, STAMP_WORDS, Exit
 
 FIRST_SIZE = 3  # a new ring has room for 8
 FULL_PACKETS = int(Exit.FULL_PACKETS)
@@ -45,14 +45,60 @@ def copy_entry(state, source, target):
     state.entries[target] = state.entries[source]
     if state.config[0]["cells"] == 1:
         state.trails[target] = state.trails[source]
+    copy_extras(state, source, target)
+
+
+@inlined
+def copy_packet(state, source, target):
+    """Copy one entry with what belongs to it on its way between hosts."""
+    state.entries[target] = state.entries[source]
+    copy_extras(state, source, target)
+
+
+@device
+def copy_stamps(state, source, target):
+    """Copy the stamps of an entry."""
+    words = state.stamps[source]
+    copy = state.stamps[target]
+    for k in range(1 + STAMP_WORDS * words[0]):
+        copy[k] = words[k]
+
+
+@inlined
+def copy_extras(state, source, target):
+    """Copy tag and stamps where entries have them."""
+    config = state.config[0]
+    if config["tagged"] == 1:
+        state.tags[target] = state.tags[source]
+    if config["stamped"] == 1:
+        copy_stamps(state, source, target)
+
+
+@device
+def clear_extras(state, slot):
+    """Begin a new packet without tag and stamps."""
+    config = state.config[0]
+    if config["tagged"] == 1:
+        tag = state.tags[slot]
+        tag["stamp"] = 0
+        tag["echo"] = 0
+        tag["pause"] = 0
+        tag["paused_at"] = 0
+        tag["entropy"] = 0
+        tag["trigger"] = 0
+        tag["base"] = 0
+    if config["stamped"] == 1:
+        state.stamps[slot, 0] = 0
 
 
 @device
 def reader_of(state, ring):
     """Return the ring's number at its reader: that of the peer port, or of the same VOQ."""
-    if ring < state.config[0]["port_rings"]:
-        return 2 * np.int64(state.ports[ring >> 1]["peer"]) + (ring & 1)
-    return ring
+    config = state.config[0]
+    if ring >= config["port_rings"]:
+        return ring
+    p = ring // config["fifos"]
+    return np.int64(state.ports[p]["peer"]) * config["fifos"] + ring - p * config["fifos"]
 
 
 @device

@@ -1,7 +1,7 @@
 """All state of a run, as arrays; whatever is not here does not exist for the engine.
 
-Times are ps, sizes bytes, rates bit/s. Rules: docs/model.md. One record is what one
-event touches together. A field has one writer: the device that owns it, or, for what a
+Times are ps, sizes bytes, rates bit/s. Rules: docs/model.md, docs/ethernet.md. One record is
+what one event touches together. A field has one writer: the device that owns it, or, for what a
 sender hands to a receiver, the publish step between two windows.
 """
 
@@ -14,15 +14,29 @@ from fabricemu.kernels import _view
 INF = 1 << 62
 NONE = -1
 
-CONTROL, BULK = 0, 1  # the two classes of a port
+# FIFOs of a port: control, then one for each data class, then, with PFC, pause frames.
+CONTROL, BULK = 0, 1
 DATA, ACK, NACK, CELL, REQUEST, CREDIT = 0, 1, 2, 3, 4, 5  # kinds of entries
+TRIMMED, CNP, PULL, RTS, PAUSE, LOST = 6, 7, 8, 9, 10, 11
 LAST = 1  # flag: last packet of its message; last byte of a packet in this cell
+CE = 2  # flag: congestion experienced, or its echo
+AT_ONCE = 4  # flag: to be acknowledged at once (AR); of a pause frame: resume
+LAST_HOP = 8  # flag: trimmed at a port that leads to a host
+CLASS_SHIFT = 4  # the class of a data packet is in the bits from here on
 HOST, SWITCH, LEAF, ELEMENT, SCALE_UP = 0, 1, 2, 3, 4
 ECMP, SPRAY, ADAPTIVE, ROUND_ROBIN = 0, 1, 2, 3
 CALC, SEND, RECV, COLL, GATE, MARK = 0, 1, 2, 3, 4, 5
 GATE_ALL, GATE_ANY, GATE_COUNT, GATE_FIFO = 0, 1, 2, 3
 BEGIN, FINISH = 0, 1
-TIE, PATH, LANE = 1, 2, 3  # purposes of hashes
+TIE, PATH, LANE, MARKING, TRIMMING, LOSS, FLOWLET, QUEUE_PAIR = 1, 2, 3, 4, 5, 6, 7, 8  # of hashes
+IN_ORDER, WINDOW, ANY_ORDER = 0, 1, 2  # receivers
+RC, UEC = 0, 1
+OBLIVIOUS, BITMAP, REPS, MIXED = 1, 2, 3, 4
+DCQCN, DCTCP, SWIFT, HPCC, NSCC, CONSTANT, RCCC, BOTH = 1, 2, 3, 4, 5, 6, 7, 8
+RETRANSMIT, PACE, ALPHA, DECREASE, INCREASE = 0, 1, 2, 3, 4  # timers of a queue pair
+GOOD, ECN, NACKED, TIMEOUT = 0, 1, 2, 3  # feedback on a path
+MAX_STAMPS = 8
+STAMP_WORDS = 4  # start, bytes sent, bytes waiting, rate
 
 
 class Exit(IntEnum):
@@ -35,6 +49,7 @@ class Exit(IntEnum):
     GROW_REORDER = 4  # a stream needs more room for reordering cells
     FULL_PACKETS = 5  # more packets in flight than there is room for
     FULL_MESSAGES = 6  # more messages in flight than there is room for
+    LOSSLESS_DROP = 7  # a lossless class found no room
 
 
 def _int64(*names):
@@ -44,7 +59,7 @@ def _int64(*names):
 # A packet or cell in a ring: what waits at a port and what is on its wire.
 ENTRY = np.dtype(
     [
-        ("time", np.int64),  # arrival at the other end, set when it starts; voq: enqueued
+        ("time", np.int64),  # arrival at the other end, set when it starts; before: port it came by
         ("sent", np.int64),  # data: start on the NIC's wire; ACK: the 64 bits
         ("qp", np.int32),  # QP; cells and credits: the VOQ
         ("dst", np.int32),  # address: NIC port, rank on a scale-up switch, or leaf
@@ -59,6 +74,21 @@ ENTRY = np.dtype(
 # What a packet met in a cell fabric; same index as its entry.
 TRAIL = _int64(
     "voq_in", "voq_head", "voq_out", "last_cell", "released", "last_cell_bytes", "last_seq", "spare"
+)
+
+# What NICs tell each other beyond an entry; same index. Only with a protocol that needs it.
+TAG = np.dtype(
+    [
+        ("stamp", np.int64),  # data, RTS: pull target; ACK: bytes received; PULL: granted
+        ("echo", np.int64),  # ACK, NACK: when the packet that it answers was sent
+        ("pause", np.int64),  # data: waits so far while its class was paused
+        ("paused_at", np.int64),  # data: how long the NIC port had been paused when it was sent
+        ("entropy", np.int32),
+        ("trigger", np.int32),  # ACK: psn that it answers
+        ("base", np.int32),  # ACK: psn of bit 0
+        ("spare", np.int32),
+    ],
+    align=True,
 )
 
 DEVICE = _int64(
@@ -98,7 +128,59 @@ PORT = np.dtype(
     align=True,
 )
 
-LIMIT = _int64("rate", "limit", "waiting_data", "drops")
+# "serving" are the frame bytes of the newest entry on the wire if that is data, else 0.
+LIMIT = _int64("rate", "limit", "waiting_data", "serving", "drops")
+
+# A port of a switch with more than two FIFOs a port, or of a host beside one.
+EGRESS = _int64(
+    "ecn_low",
+    "ecn_high",
+    "headroom",  # of each port group, as an ingress
+    "pfc",
+    "to_host",  # 1 if it leads to a host
+    "turn",  # class that deficit round robin looks at
+    "granted",
+    "serving_class",
+    "control_waiting",
+    "scheduled",  # 1 while it is in its switch's heap of departures
+    "level",  # band of waiting bytes, as last looked at
+    "refreshed",  # when that was, NONE for never
+    "weight",
+    "down",
+    "loss",  # probability in 2^-32
+    "marks",
+    "trims",
+    "lost",
+    "headers_dropped",
+)
+
+# A data class of a port: what waits to go out, and what came in and waits elsewhere (its group).
+QUEUE = _int64(
+    "waiting",
+    "paused",
+    "paused_since",
+    "paused_total",
+    "deficit",
+    "resv",
+    "shared",
+    "hdrm",
+    "pausing",  # 1 while it has paused its sender
+)
+
+CLASS = _int64("weight", "lossless")
+
+SWITCH_RECORD = _int64(
+    "pool",  # bytes that its port groups share; -1 without limit
+    "used",
+    "mark_seed",
+    "trim_seed",
+    "loss_seed",
+    "flow_seed",
+    "heap",  # number of ports in the heap of departures
+    "table",  # 1 where ways are in tables
+)
+FLOWLET_ENTRY = _int64("port", "last")
+PAUSE_LOG = _int64("port", "traffic_class", "start", "end")
 
 # A ring as its writer sees it. Entries [seen, committed) are on the wire or not yet taken,
 # [committed, tail) wait. The two classes of a port share a cache line.
@@ -152,6 +234,12 @@ MESSAGE = _int64(
     "last_cell",
     "released",
     "last_cell_bytes",
+    "first_pass",  # start of the first transmission of its last packet
+    "pause",
+    "paused_created",
+    "paused_host",
+    "marks",
+    "trims",
 )
 
 SENDER = _int64(
@@ -173,6 +261,177 @@ SENDER = _int64(
     "dst_rank",
 )
 
+HOLES = _int64("next", "high")  # selective repeat: next psn to look at, highest known received
+
+# What a congestion control asks of the NIC.
+FLOW = np.dtype(
+    [
+        ("rate", np.float64),
+        ("window", np.float64),  # bytes
+        ("gap", np.float64),  # ps from a packet's start to the next; 0 for none
+        ("next_at", np.int64),
+        ("last_start", np.int64),
+        ("last_wire", np.int64),
+    ],
+    align=True,
+)
+
+DCQCN_STATE = np.dtype(
+    [
+        ("rc", np.float64),
+        ("rt", np.float64),
+        ("alpha", np.float64),
+        ("ts", np.int64),
+        ("bs", np.int64),
+        ("sent", np.int64),
+        ("on", np.int64),
+        ("cut", np.int64),
+        ("seen", np.int64),
+        ("last_cnp", np.int64),  # at the receiver
+    ],
+    align=True,
+)
+DCTCP_STATE = np.dtype(
+    [
+        ("window", np.float64),
+        ("alpha", np.float64),
+        ("acked", np.int64),
+        ("marked", np.int64),
+        ("mark_end", np.int64),
+    ],
+    align=True,
+)
+SWIFT_STATE = np.dtype(
+    [
+        ("cwnd", np.float64),
+        ("rtt", np.float64),
+        ("last_cut", np.int64),
+        ("losses", np.int64),
+        ("hops", np.int64),
+    ],
+    align=True,
+)
+HPCC_STATE = np.dtype(
+    [
+        ("window", np.float64),
+        ("reference", np.float64),
+        ("utilisation", np.float64),
+        ("stage", np.int64),
+        ("update", np.int64),
+        ("stamps", np.int64),  # number of stamps kept in ``hpcc_stamps``
+    ],
+    align=True,
+)
+UEC_SENDER = np.dtype(
+    [
+        ("avg", np.float64),
+        ("flight", np.int64),
+        ("seen", np.int64),
+        ("outstanding", np.int64),  # packets
+        ("losses", np.int64),  # packets to be sent again
+        ("low", np.int64),  # no lost psn is smaller
+        ("backlog", np.int64),  # bytes posted and never sent
+        ("again", np.int64),  # bytes to be sent again
+        ("cwnd", np.int64),
+        ("wmax", np.int64),
+        ("base_rtt", np.int64),
+        ("inc", np.int64),
+        ("fi", np.int64),
+        ("fast", np.int64),
+        ("received", np.int64),
+        ("achieved", np.int64),
+        ("ignored", np.int64),
+        ("to_ignore", np.int64),
+        ("qa_end", np.int64),
+        ("trigger", np.int64),
+        ("last_adjust", np.int64),
+        ("last_cut", np.int64),
+        ("credit", np.int64),
+        ("pulled", np.int64),
+        ("speculating", np.int64),
+    ],
+    align=True,
+)
+UEC_RECEIVER = _int64(
+    "acc",
+    "total",
+    "want",
+    "begun",
+    "ahead",  # packets received beyond ``expected``
+    "top",
+    "granted",
+    "active",
+    "next_active",
+    "idle",
+    "next_idle",
+    "pulls",
+)
+PACER = _int64("head_active", "tail_active", "head_idle", "tail_idle", "asleep")
+
+BALANCER = _int64(
+    "draws",
+    "step",
+    "flip",
+    "write",
+    "count",
+    "read",
+    "explore",
+    "frozen_until",
+    "head",  # of the FIFO
+    "tail",
+    "entropy",  # last used
+)
+
+# Parameters of the control in use; unused ones are 0.
+CONTROL_FLOATS = (
+    "g",
+    "ai",
+    "hai",
+    "least",  # min_bps, min_cwnd, min_bytes
+    "most",  # max_bytes, max_cwnd
+    "first",  # init_bytes, init_packets
+    "base",
+    "hop",
+    "fs_range",
+    "fs_alpha",
+    "fs_beta",
+    "beta",
+    "max_mdf",
+    "eta",
+    "rtt",
+    "alpha",
+    "fair",
+    "fast_gain",
+    "gamma",
+    "ewma",
+)
+CONTROL_INTS = (
+    "cnp_interval",
+    "alpha_time",
+    "decrease_time",
+    "increase_time",
+    "byte_counter",
+    "fast_recovery",
+    "clamp",
+    "window_bytes",
+    "max_stage",
+    "rate",
+    "target",
+    "max_window",
+    "init_window",
+    "min_window",
+    "gate_shift",
+    "fulfil",
+    "fast_below",
+    "nack_base",
+    "quantum",
+)
+PARAMETERS = np.dtype(
+    [(name, np.float64) for name in CONTROL_FLOATS]
+    + [(name, np.int64) for name in CONTROL_INTS],
+    align=True,
+)
+
 RECEIVER = _int64(
     "expected",
     "since_ack",
@@ -190,7 +449,9 @@ HOST_RECORD = _int64(
     "rank",
     "heap",  # first slot of its timers
     "timers",
-    "next_rto",
+    "clock",  # first slot of the timers of its queue pairs
+    "clocks",  # number of these that are set
+    "first_pacer",  # number of its first credit pacer among these timers
     "first_qp",
     "end_qp",
     "first_box",
@@ -206,6 +467,7 @@ HOST_RECORD = _int64(
     "nacks",
     "duplicates",
     "discards",
+    "cnps",
 )
 
 OP = np.dtype(
@@ -285,11 +547,11 @@ PART = _int64(
     "work_tail",
     "signals",
     "grow",
+    "pauses",  # rows of its pause log
+    "lossless_port",  # where the status is LOSSLESS_DROP
+    "lossless_class",
     # To the end of the cache line: each part is written by a thread of its own.
-    "spare1",
-    "spare2",
-    "spare3",
-    "spare4",
+    "spare",
 )
 
 CONFIG = _int64(
@@ -304,7 +566,7 @@ CONFIG = _int64(
     "ack_bytes",
     "ack_every",
     "send_window",
-    "any_order",
+    "receiver",
     "reorder",
     "rto",
     "qps",
@@ -327,6 +589,39 @@ CONFIG = _int64(
     "port_rings",  # rings of ports; those of VOQs follow
     "work_mask",
     "drain",
+    "fifos",  # of a port
+    "ranks",
+    "full_frame",  # bytes of a full packet
+    "classes",
+    "qp_timers",  # timers of a queue pair
+    "protocol",
+    "ack_in_bytes",
+    "loss_distance",
+    "cnp_bytes",
+    "balance",
+    "entropies",
+    "control",
+    "has_window",
+    "has_credit",
+    "tagged",  # 1 if entries have tags
+    "stamped",  # 1 if switches stamp data
+    "managed",  # 1 if switches follow section 6
+    "lossy",  # 1 if links may lose packets
+    "trim_bytes",
+    "reserved",
+    "alpha",
+    "alpha_lossy",
+    "xoff",
+    "xon",
+    "pause_bytes",
+    "pause_rows",  # room of a part's pause log
+    "pause_response",
+    "ecn_max",
+    "ecn_at_enqueue",
+    "weighted",
+    "refresh",
+    "flowlet_gap",
+    "flowlet_entries",
 )
 
 
@@ -341,11 +636,28 @@ LAYOUT = {
     "entries": (ENTRY, 1),
     "trails": (TRAIL, 1),
     "free_rings": (np.int64, 2),
-    "outs": (OUT, 1),  # ring 2 * port + class, then one per VOQ
+    "tags": (TAG, 1),
+    "stamps": (np.int64, 2),  # number of stamps, then the stamps
+    "outs": (OUT, 1),  # ring fifos * port + FIFO, then one per VOQ
     "ins": (IN, 1),  # by receiving port; the VOQs' by VOQ
     "devices": (DEVICE, 1),
     "ports": (PORT, 1),
     "limits": (LIMIT, 1),
+    "egress": (EGRESS, 1),
+    "queues": (QUEUE, 1),  # port * classes + class
+    "classes": (CLASS, 1),
+    "heads": (np.int64, 2),  # part, class: what deficit round robin looks at
+    "switches": (SWITCH_RECORD, 1),
+    "departures": (np.int64, 1),  # heaps of ports, from each switch's first port on
+    "flowlets": (FLOWLET_ENTRY, 1),
+    "bands": (np.int64, 1),
+    "pause_log": (PAUSE_LOG, 2),
+    "edge": (np.int64, 1),
+    "home": (np.int64, 1),
+    "edge_device": (np.int64, 1),
+    "set_of": (np.int64, 2),
+    "set_ptr": (np.int64, 1),
+    "set_ports": (np.int64, 1),
     "turns": (np.int64, 1),
     "key_time": (np.int64, 2),
     "key_slot": (np.int64, 2),
@@ -358,8 +670,30 @@ LAYOUT = {
     "ready": (READY, 1),
     "senders": (SENDER, 1),
     "receivers": (RECEIVER, 1),
+    "qp_class": (np.int64, 1),
+    "holes": (HOLES, 1),
     "known": (np.int64, 1),
     "marked": (np.int64, 1),
+    "lost": (np.int64, 1),
+    "clock_time": (np.int64, 1),
+    "clock_id": (np.int64, 1),
+    "clock_place": (np.int64, 1),
+    "parameters": (PARAMETERS, 1),
+    "flows": (FLOW, 1),
+    "dcqcn": (DCQCN_STATE, 1),
+    "dctcp": (DCTCP_STATE, 1),
+    "swift": (SWIFT_STATE, 1),
+    "hpcc": (HPCC_STATE, 1),
+    "hpcc_stamps": (np.int64, 2),
+    "uec_senders": (UEC_SENDER, 1),
+    "uec_receivers": (UEC_RECEIVER, 1),
+    "pacers": (PACER, 1),  # host port number
+    "sent_at": (np.int64, 2),  # queue pair, psn
+    "sent_by": (np.int64, 2),  # entropy
+    "balancers": (BALANCER, 1),
+    "balance_seeds": (np.int64, 1),
+    "penalties": (np.int64, 2),  # queue pair, entropy
+    "fresh": (np.int64, 2),  # FIFO or slots of entropies
     "conn_key": (np.int64, 1),
     "ops": (OP, 1),
     "succ_ptr": (np.int64, 1),

@@ -37,16 +37,44 @@ def _check_program(state: kernel.State, program: Program) -> None:
 
 def _check_rings(state: kernel.State) -> None:
     """Packets and cells: sent = taken, nothing waits, no queue is negative."""
-    rings = int(state.config[0]["port_rings"])
-    outs = state.outs[:rings]
-    peers = state.ports["peer"]
-    reader = (2 * peers[:, None] + np.arange(2)).ravel()
-    if np.any(outs["tail"] != outs["committed"]):
+    if not _nothing_waits(state):
         _fail("packets left in a queue")
-    if np.any(outs["committed"] != state.ins[reader]["head"]):
+    if not _all_arrived(state):
         _fail("packets sent are not packets received")
     if np.any(state.ports["waiting_bytes"] != 0) or np.any(state.limits["waiting_data"] != 0):
         _fail("the waiting bytes of a port are not zero at the end")
+    _check_buffers(state)
+
+
+def _nothing_waits(state: kernel.State) -> bool:
+    outs = state.outs[: int(state.config[0]["port_rings"])]
+    return not np.any(outs["tail"] != outs["committed"])
+
+
+def _all_arrived(state: kernel.State) -> bool:
+    fifos = int(state.config[0]["fifos"])
+    outs = state.outs[: int(state.config[0]["port_rings"])]
+    reader = (fifos * state.ports["peer"][:, None].astype(np.int64) + np.arange(fifos)).ravel()
+    return not np.any(outs["committed"] != state.ins[reader]["head"])
+
+
+def _check_buffers(state: kernel.State) -> None:
+    """Every byte that was charged has been given back, and every pause has ended."""
+    for name in ("waiting", "resv", "shared", "hdrm"):
+        if np.any(state.queues[name] != 0):
+            _fail(f"{name} bytes of a class are not zero at the end")
+    if np.any(state.switches["used"] != 0) or np.any(state.egress["control_waiting"] != 0):
+        _fail("the bytes in a buffer are not zero at the end")
+    if np.any(state.queues["paused"] != 0) or np.any(state.queues["pausing"] != 0):
+        _fail("a pause has not ended")
+
+
+def is_over(state: kernel.State) -> bool:
+    """Return whether only timers are left that nothing depends on."""
+    done = bool(np.all(state.ops["finished"] >= 0))
+    acknowledged = not np.any(state.senders["una"] != state.senders["end"])
+    quiet = _nothing_waits(state) and _all_arrived(state)
+    return done and acknowledged and quiet and bool(np.all(state.pacers["asleep"]))
 
 
 def _check_queue_pairs(state: kernel.State) -> None:

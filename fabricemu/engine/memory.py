@@ -5,6 +5,7 @@ regions are used again before new ones, so what is resident follows what is in f
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ ENTRIES_PER_PORT = 1 << 14
 MIN_ENTRIES = 1 << 20
 MAX_ENTRIES = 1 << 26
 MAX_MESSAGES = 1 << 25
+STAMP_WORDS = 1 + kernel.MAX_STAMPS * kernel.STAMP_WORDS
 SIZES = 27  # size classes of rings, powers of two
 
 Array = NDArray[Any]
@@ -42,7 +44,7 @@ def _aligned(allocate: Callable[..., Array], count: int, dtype: np.dtype[Any]) -
     return room[first : first + size].view(dtype)
 
 
-def filled(count: int, dtype: np.dtype[Any], **values: int) -> Array:
+def filled(count: int, dtype: np.dtype[Any], **values: float) -> Array:
     """Return records with some fields set."""
     records = empty(count, dtype)
     for name, value in values.items():
@@ -50,8 +52,17 @@ def filled(count: int, dtype: np.dtype[Any], **values: int) -> Array:
     return records
 
 
-def packet_memory(n_ports: int, n_rings: int, parts: int, cells: bool) -> dict[str, Array]:
-    """Return entries, trails, rings and the shares of the parts (without messages)."""
+@dataclass(frozen=True)
+class Extras:
+    """What entries have beside them."""
+
+    trails: bool
+    tags: bool
+    stamps: bool
+
+
+def packet_memory(n_ports: int, n_rings: int, parts: int, extras: Extras) -> dict[str, Array]:
+    """Return entries, what is beside them, rings and the shares of the parts (without messages)."""
     total = min(max(n_ports * ENTRIES_PER_PORT, MIN_ENTRIES), MAX_ENTRIES)
     share = total // parts
     records = empty(parts, kernel.PART)
@@ -61,7 +72,9 @@ def packet_memory(n_ports: int, n_rings: int, parts: int, cells: bool) -> dict[s
     return {
         "parts": records,
         "entries": raw(total, kernel.ENTRY),
-        "trails": raw(total if cells else 1, kernel.TRAIL),
+        "trails": raw(total if extras.trails else 1, kernel.TRAIL),
+        "tags": raw(total if extras.tags else 1, kernel.TAG),
+        "stamps": np.empty((total if extras.stamps else 1, STAMP_WORDS), np.int64),
         "free_rings": np.full((parts, SIZES), kernel.NONE, np.int64),
         "outs": filled(n_rings + AHEAD, kernel.OUT, mask=-1, offset=-1),
         "ins": filled(n_rings + AHEAD, kernel.IN, mask=-1, offset=-1),

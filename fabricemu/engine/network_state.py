@@ -1,4 +1,4 @@
-"""The network, the NICs and the parts as arrays of the kernels."""
+"""Devices, ports, parts and the cell fabric as arrays of the kernels."""
 
 from typing import Any
 
@@ -18,10 +18,11 @@ FIRST_SPAN = 512  # cells of a stream that can be out of order before the engine
 
 def fold(h: Ints | int, value: Ints | int) -> Any:
     """Return the kernels' ``fold`` for arrays."""
-    return _mix(np.asarray(h, np.int64) ^ (np.asarray(value, np.int64) & random.MASK))
+    return mix(np.asarray(h, np.int64) ^ (np.asarray(value, np.int64) & random.MASK))
 
 
-def _mix(x: Any) -> Any:
+def mix(x: Any) -> Any:
+    """Return the kernels' ``mix`` for arrays."""
     x = x ^ (x >> 16)
     x = (x * 0x21F0AAAD) & random.MASK
     x = x ^ (x >> 15)
@@ -31,7 +32,7 @@ def _mix(x: Any) -> Any:
 
 def device_seeds(n_devices: int, seed: int) -> Ints:
     """Return the hash seed of every device."""
-    seeds: Ints = fold(_mix(np.int64(seed & random.MASK)), np.arange(n_devices))
+    seeds: Ints = fold(mix(np.int64(seed & random.MASK)), np.arange(n_devices))
     return seeds
 
 
@@ -59,17 +60,21 @@ def ports(network: Network, transport: Transport) -> dict[str, Array]:
     """Return port records, and their limits."""
     records = empty(network.n_ports, kernel.PORT)
     limits = empty(network.n_ports, kernel.LIMIT)
-    rate = network.rate_bps
-    whole = PS_PER_BYTE_AT_1_BPS % rate == 0
-    per_byte = np.where(whole, PS_PER_BYTE_AT_1_BPS // rate, 0)
-    records["per_byte"] = np.where(per_byte <= np.iinfo(np.int32).max, per_byte, 0)
+    records["per_byte"] = per_byte(network.rate_bps)
     records["latency"] = network.latency_ps
     records["peer"] = network.peer
     records["next_device"] = network.device_of[network.peer]
     records["gap"] = np.where(network.carries_cells, 0, transport.gap_bytes)
     records["limited"] = network.queue_bytes >= 0
-    limits["rate"], limits["limit"] = rate, network.queue_bytes
+    limits["rate"], limits["limit"] = network.rate_bps, network.queue_bytes
     return {"ports": records, "limits": limits}
+
+
+def per_byte(rate_bps: Ints) -> Ints:
+    """Return the ps of a byte at each rate where that is a whole number, else 0."""
+    whole = np.where(PS_PER_BYTE_AT_1_BPS % rate_bps == 0, PS_PER_BYTE_AT_1_BPS // rate_bps, 0)
+    small: Ints = np.where(whole <= np.iinfo(np.int32).max, whole, 0)
+    return small
 
 
 def parts(network: Network, count: int) -> dict[str, Array]:
@@ -81,40 +86,6 @@ def parts(network: Network, count: int) -> dict[str, Array]:
     ordered = np.argsort(owner, kind="stable")
     ptr = np.searchsorted(owner[ordered], np.arange(count + 1))
     return {"part_devices": ordered.astype(np.int64), "part_ptr": ptr.astype(np.int64)}
-
-
-def queue_pairs(
-    network: Network, transport: Transport, source: Ints, target: Ints, channel: Ints
-) -> dict[str, Array]:
-    """Return senders, receivers and their bit sets for sorted connections."""
-    qps = transport.qps
-    src, dst = np.repeat(source, qps), np.repeat(target, qps)
-    index = np.arange(len(src))
-    nic_ports = network.nic_ports
-    rail = (np.repeat(channel, qps) * qps + index % qps) % nic_ports
-    near = src // network.scale_up == dst // network.scale_up
-    near &= network.scale_up > 1
-    none = kernel.NONE
-    senders = filled(
-        len(src), kernel.SENDER, head=none, current=none, last=none, held=none, next_ready=none
-    )
-    receivers = filled(len(src), kernel.RECEIVER, message=none, highest=-1)
-    senders["deadline"] = kernel.INF
-    if len(src):
-        senders["port"] = network.port_ptr[src] + np.where(near, nic_ports, rail)
-        senders["dst"] = np.where(near, dst, dst * nic_ports + rail)
-        senders["src_rank"], senders["dst_rank"] = src, dst
-        receivers["dst"] = np.where(near, src, src * nic_ports + rail)
-        receivers["rank"] = dst
-    words = len(src) * (transport.reorder_packets // 32) if transport.any_order else 1
-    ready = filled(int(network.port_ptr[network.n_ranks]), kernel.READY, head=none, tail=none)
-    return {
-        "senders": senders,
-        "receivers": receivers,
-        "known": np.zeros(max(words, 1), np.int64),
-        "marked": np.zeros(max(words, 1), np.int64),
-        "ready": ready,
-    }
 
 
 def cell_fabric(network: Network, seed: int) -> dict[str, Array]:

@@ -158,7 +158,7 @@ def hosts(
 ) -> dict[str, Array]:
     """Return host records with their timers: what has no predecessor starts by one."""
     n = network.n_ranks
-    records = filled(n, kernel.HOST_RECORD, next_rto=kernel.INF, wild_head=-1, wild_tail=-1)
+    records = filled(n, kernel.HOST_RECORD, wild_head=-1, wild_tail=-1)
     records["rank"] = np.arange(n)
     inbound = np.bincount(program.rank_of[foreign_edges(program)], minlength=n)
     room = np.zeros(n, np.int64)

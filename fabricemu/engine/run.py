@@ -4,17 +4,22 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fabricemu.engine import collect
 from fabricemu.engine import state as engine_state
+from fabricemu.engine.changes import Changes
 from fabricemu.engine.collect import Columns
-from fabricemu.engine.invariants import check_finished
+from fabricemu.engine.invariants import check_finished, is_over
+from fabricemu.engine.pauses import PauseLog, paused_ps
+from fabricemu.engine.sampler import Sampler
 from fabricemu.engine.series import Series
+from fabricemu.engine.watchdog import Watchdog, fail_lossless
 from fabricemu.errors import ConfigError, EngineError
 from fabricemu.fabrics.network import Network
-from fabricemu.fabrics.transport import Receiver, Transport
+from fabricemu.fabrics.transport import Protocol, Receiver, Transport
 from fabricemu.kernels import loop
 from fabricemu.kernels import state as kernel
 from fabricemu.kernels._jit import CACHE_DIR
@@ -27,6 +32,16 @@ from fabricemu.workloads.schedule import total_messages
 CHUNK_S = 0.1  # wall time between two looks at progress and signals
 FIRST_WINDOWS = 16
 MAX_WINDOWS = 1 << 20
+HOST_COUNTERS = (
+    "packets",
+    "retransmits",
+    "timeouts",
+    "nacks",
+    "duplicates",
+    "discards",
+    "cnps",
+)
+EGRESS_COUNTERS = ("marks", "trims", "lost", "headers_dropped")
 THREAD_PORTS = 2048  # a fabric with fewer ports runs on one thread whatever is asked
 
 
@@ -80,6 +95,7 @@ def simulate(
     run = _Run(network, transport, program, sink, seed, parts)
     begin = time.perf_counter()
     run.to_the_end(progress, windows)
+    run.watchdog.report_all(run.state)
     check_finished(run.state, program)
     return run.outcome(compile_s, time.perf_counter() - begin)
 
@@ -98,14 +114,15 @@ def check_inputs(network: Network, transport: Transport, program: Program) -> No
     if min(transport.header_bytes, transport.ack_bytes) < 1:
         raise ConfigError("transport.header_bytes and ack_bytes must be at least 1")
     window = transport.window_packets
-    if transport.any_order:
+    if transport.any_order and transport.protocol == Protocol.RC:
         window = min(window, transport.reorder_packets)
-    if window < transport.ack_every and transport.rto_ps == 0:
+    counted = transport.protocol == Protocol.RC and not transport.ack_in_bytes
+    if counted and window < transport.ack_every and transport.rto_ps == 0:
         raise ConfigError(
             f"transport.window: {window} packets; expected at least ack_every ="
             f" {transport.ack_every}, else the sender waits for ever (there is no time-out)"
         )
-    if transport.any_order and transport.reorder_packets < 128:
+    if transport.receiver != Receiver.IN_ORDER and transport.reorder_packets < 128:
         raise ConfigError(
             f"transport.reorder_packets: {transport.reorder_packets}; expected a power of two,"
             " at least 128 (an acknowledgement reports 64 packets)"
@@ -171,11 +188,15 @@ class _Run:
     ) -> None:
         self.network, self.program, self.sink = network, program, sink
         self.state = engine_state.build(network, transport, program, seed, parts)
-        self.series = Series(network.n_ports)
-        self.state.config["bin_end"] = self.series.end
+        self.series = Series(network.n_ports, network.switching is not None)
+        self.changes = Changes(network)
+        self.pauses = PauseLog()
+        self.sampler = Sampler(transport, engine_state.pairs_of(network, transport, program), seed)
+        self.watchdog = Watchdog(network, transport.mtu + transport.header_bytes)
+        self._set_stop()
         self.total = total_messages(program)
         self.messages = 0
-        self.end_ps = 0
+        self.over = False
 
     def to_the_end(self, progress: Callable[[Progress], None] | None, windows: int) -> None:
         """Call the kernel until nothing is left to happen."""
@@ -191,7 +212,7 @@ class _Run:
             if progress is not None:
                 at = int(self.state.config[0]["now"])
                 progress(Progress(at, self.messages, self.total, now - begin))
-            if status == kernel.Exit.DONE:
+            if status == kernel.Exit.DONE or self.over:
                 return
 
     def _after(self, status: int) -> None:
@@ -199,8 +220,9 @@ class _Run:
         if status in (kernel.Exit.CHUNK, kernel.Exit.DRAIN, kernel.Exit.DONE):
             self._drain()
         elif status == kernel.Exit.SAMPLE:
-            self.series.close_until(self.state, int(self.state.due.min()))
-            self.state.config["bin_end"] = self.series.end
+            self._sample(int(self.state.due.min()))
+        elif status == kernel.Exit.LOSSLESS_DROP:
+            fail_lossless(self.state, self.network)
         elif status == kernel.Exit.GROW_REORDER:
             self.state = _grow_reorder(self.state)
         elif status in (kernel.Exit.FULL_PACKETS, kernel.Exit.FULL_MESSAGES):
@@ -210,7 +232,23 @@ class _Run:
                 f" ({len(self.state.entries)} packets, {len(self.state.messages)} messages)"
             )
 
+    def _set_stop(self) -> None:
+        """Let the kernel return at the end of the bin, or at a change before."""
+        self.state.config["bin_end"] = min(self.series.end, self.changes.next_ps)
+
+    def _sample(self, now: int) -> None:
+        """Close bins, take samples, change the network: all before what happens at ``now``."""
+        if now >= self.series.end:
+            self.series.close_until(self.state, now)
+            self.sampler.take(self.state, self.series.count * self.series.bin_ps)
+            self.watchdog.look(self.state, now)
+            self._drain()
+            self.over = is_over(self.state)
+        self.state = self.changes.apply_until(self.state, now)
+        self._set_stop()
+
     def _drain(self) -> None:
+        self.pauses.take(self.state)
         columns = collect.take(self.state, self.network, self.program)
         if columns is not None:
             self.messages += len(columns["message"])
@@ -238,7 +276,29 @@ class _Run:
             windows=int(state.config[0]["window"]),
             compile_s=compile_s,
             sim_s=sim_s,
+            **self._switching(),
         )
+
+    def _switching(self) -> dict[str, Any]:
+        """Return what switches with more than two FIFOs a port, and controls, leave behind."""
+        state, series = self.state, self.series
+        found: dict[str, Any] = {}
+        samples = self.sampler.columns()
+        if samples:
+            found["qp_samples"] = samples
+        if self.network.switching is None:
+            return found
+        egress = state.egress
+        return found | {
+            "link_marks": egress["marks"].copy(),
+            "link_trims": egress["trims"].copy(),
+            "link_lost": egress["lost"].copy(),
+            "pause_ps": paused_ps(state, int(state.config[0]["now"])),
+            "series_marks": series.marks[: series.count].copy(),
+            "series_pause_ps": series.pause_ps[: series.count].copy(),
+            "pauses": self.pauses.columns(state),
+            "pauses_dropped": self.pauses.dropped,
+        }
 
     def _sent(self) -> collect.Ints:
         """Return packets and cells sent through each port."""
@@ -249,9 +309,13 @@ class _Run:
     def _device_counters(self) -> dict[str, collect.Ints]:
         network, state = self.network, self.state
         counters = {}
-        for name in ("packets", "retransmits", "timeouts", "nacks", "duplicates", "discards"):
+        for name in HOST_COUNTERS:
             counters[name] = np.zeros(network.n_devices, np.int64)
             counters[name][: network.n_ranks] = state.hosts[name]
+        for name in EGRESS_COUNTERS:
+            counters[name] = np.zeros(network.n_devices, np.int64)
+            if network.switching is not None:
+                np.add.at(counters[name], network.device_of, state.egress[name])
         for name in ("requests", "credits", "blocked", "cells", "depth"):
             counters[name] = np.zeros(network.n_devices, np.int64)
             if network.ddc is not None:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from fabricemu.engine.pauses import paused_ps
 from fabricemu.kernels import state as kernel
 
 Ints = NDArray[np.int64]
@@ -14,10 +15,16 @@ FIRST_BIN_PS = 1_000_000
 class Series:
     """Bytes sent and largest queue of each link per bin of equal width."""
 
-    def __init__(self, n_ports: int) -> None:
+    def __init__(self, n_ports: int, managed: bool = False) -> None:
         self.bin_ps = FIRST_BIN_PS
         self.bytes = np.zeros((MAX_BINS, n_ports), np.int64)
         self.peak = np.zeros((MAX_BINS, n_ports), np.int64)
+        self.managed = managed
+        shape = (MAX_BINS, n_ports) if managed else (0, 0)
+        self.marks = np.zeros(shape, np.int64)
+        self.pause_ps = np.zeros(shape, np.int64)
+        self._marked = np.zeros(n_ports, np.int64)
+        self._paused = np.zeros(n_ports, np.int64)
         self.count = 0  # bins begun, the last of them still open
         self.largest = np.zeros(n_ports, np.int64)  # waiting bytes over all bins
         self._seen = np.zeros(n_ports, np.int64)
@@ -36,15 +43,26 @@ class Series:
         # What waits at the border counts in the next bin too.
         state.ports["bin_peak"] = state.ports["waiting_bytes"]
         self._seen = sent
+        if self.managed:
+            self._close_switching(state)
         self.count += 1
         if self.count == MAX_BINS:
             self._halve()
 
+    def _close_switching(self, state: kernel.State) -> None:
+        marks = state.egress["marks"].copy()
+        paused = paused_ps(state, self.end).sum(axis=1)
+        self.marks[self.count] = marks - self._marked
+        self.pause_ps[self.count] = paused - self._paused
+        self._marked, self._paused = marks, paused
+
     def _halve(self) -> None:
         half = MAX_BINS // 2
-        self.bytes[:half] = self.bytes[0::2] + self.bytes[1::2]
+        sums = [self.bytes, self.marks, self.pause_ps] if self.managed else [self.bytes]
+        for series in sums:
+            series[:half] = series[0::2] + series[1::2]
+            series[half:] = 0
         self.peak[:half] = np.maximum(self.peak[0::2], self.peak[1::2])
-        self.bytes[half:] = 0
         self.peak[half:] = 0
         self.bin_ps *= 2
         self.count = half

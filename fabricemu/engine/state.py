@@ -2,10 +2,18 @@
 
 import numpy as np
 
-from fabricemu.engine import memory, network_state, program_state
+from fabricemu.engine import (
+    congestion_state,
+    memory,
+    network_state,
+    program_state,
+    queue_pair_state,
+    switch_state,
+)
 from fabricemu.engine.memory import Array
-from fabricemu.fabrics.network import Network
-from fabricemu.fabrics.transport import Transport
+from fabricemu.engine.queue_pair_state import QueuePairs
+from fabricemu.fabrics.network import Network, Switching
+from fabricemu.fabrics.transport import Balance, Control, Protocol, Transport
 from fabricemu.kernels import state as kernel
 from fabricemu.workloads.program import Program
 from fabricemu.workloads.schedule import total_messages
@@ -19,35 +27,83 @@ def build(
     """Return the state at time 0."""
     conns = program_state.Connections(program)
     mailboxes = program_state.Mailboxes(program)
-    cells = network.ddc is not None
+    pairs = pairs_of(network, transport, program)
     arrays: dict[str, Array] = network_state.cell_fabric(network, seed)
-    voqs = len(arrays["voqs"]) if cells else 0
-    port_rings = 2 * network.n_ports
-    arrays |= memory.packet_memory(network.n_ports, port_rings + voqs, parts, cells)
+    rings = _fifos(network) * network.n_ports
+    rings += len(arrays["voqs"]) if network.ddc is not None else 0
+    extras = memory.Extras(network.ddc is not None, tagged(network, transport), stamped(transport))
+    arrays |= memory.packet_memory(network.n_ports, rings, parts, extras)
     arrays |= memory.message_memory(total_messages(program), arrays["parts"])
     arrays |= memory.sort_memory(parts, busiest_window(network, transport))
     arrays |= network_state.devices(network, seed)
     arrays |= network_state.parts(network, parts)
-    arrays |= network_state.queue_pairs(
-        network, transport, conns.source, conns.target, conns.channel
-    )
+    arrays |= network_state.ports(network, transport)
+    arrays |= switch_state.switches(network, seed, parts)
     arrays |= program_state.operations(program, conns, mailboxes, transport.qps)
     arrays |= program_state.edges(program)
     arrays |= program_state.hosts(program, network, conns, mailboxes, transport.qps)
     arrays |= program_state.collectives(program)
+    arrays |= _queue_pairs(network, transport, pairs, arrays["hosts"], seed)
     arrays |= _work(program, parts)
-    arrays |= network_state.ports(network, transport)
     arrays["conn_key"] = conns.target * conns.width + conns.channel
     arrays["due"] = _first_due(arrays["hosts"], arrays["heap_time"], network.n_devices)
     arrays["wake"] = np.full((parts, network.n_devices), kernel.INF, np.int64)
-    arrays["config"] = _config(network, transport, program, conns.width, parts, port_rings)
+    arrays["config"] = _config(network, transport, program, conns.width, parts)
     arrays["config"]["work_mask"] = arrays["work"].shape[1] - 1
+    arrays["config"]["pause_rows"] = arrays["pause_log"].shape[1]
     return kernel.State(**arrays)
+
+
+def pairs_of(network: Network, transport: Transport, program: Program) -> QueuePairs:
+    """Return the queue pairs that a program uses."""
+    conns = program_state.Connections(program)
+    columns = (conns.source, conns.target, conns.channel)
+    return queue_pair_state.queue_pairs(network, transport, *columns)
+
+
+def tagged(network: Network, transport: Transport) -> bool:
+    """Return whether packets carry more than an entry holds."""
+    told = transport.protocol == Protocol.UEC or transport.balance != Balance.NONE
+    return told or transport.control == Control.SWIFT or pauses(network)
+
+
+def stamped(transport: Transport) -> bool:
+    """Return whether switches stamp packets."""
+    return transport.control == Control.HPCC
+
+
+def pauses(network: Network) -> bool:
+    """Return whether any switch sends pause frames."""
+    return network.switching is not None and bool(network.switching.pfc.any())
+
+
+def _fifos(network: Network) -> int:
+    """Return the FIFOs of a port: control, data classes, pause frames."""
+    classes = len(network.switching.weight) if network.switching else 1
+    return 1 + classes + pauses(network)
+
+
+def _queue_pairs(
+    network: Network, transport: Transport, pairs: QueuePairs, hosts: Array, seed: int
+) -> dict[str, Array]:
+    """Return all arrays of queue pairs."""
+    arrays = queue_pair_state.ends(network, transport, pairs)
+    arrays |= queue_pair_state.clocks(hosts, network, transport, pairs)
+    arrays |= queue_pair_state.balancers(transport, pairs, seed)
+    arrays |= queue_pair_state.sent_packets(transport, pairs)
+    return arrays | congestion_state.controls(network, transport, pairs)
 
 
 def busiest_window(network: Network, transport: Transport) -> int:
     """Return the largest number of arrivals that one device can have in one window."""
-    smallest = min(transport.ack_bytes, transport.header_bytes) + transport.gap_bytes
+    smallest = min(transport.ack_bytes, transport.header_bytes)
+    if transport.control == Control.DCQCN:
+        smallest = min(smallest, transport.cnp_bytes)
+    if network.switching is not None:
+        smallest = min(smallest, network.switching.pause_bytes)
+        if network.switching.trim_bytes > 0:
+            smallest = min(smallest, network.switching.trim_bytes)
+    smallest += transport.gap_bytes
     if network.ddc is not None:
         smallest = min(smallest, network.ddc.control_cell_bytes, network.ddc.cell_header_bytes + 1)
     shortest = smallest * network_state.PS_PER_BYTE_AT_1_BPS // network.rate_bps
@@ -81,7 +137,6 @@ def _config(
     program: Program,
     channels: int,
     parts: int,
-    port_rings: int,
 ) -> Array:
     values = {
         "parts": parts,
@@ -93,7 +148,7 @@ def _config(
         "ack_bytes": transport.ack_bytes,
         "ack_every": transport.ack_every,
         "send_window": transport.window_packets,
-        "any_order": int(transport.any_order),
+        "receiver": int(transport.receiver),
         "reorder": transport.reorder_packets,
         "rto": transport.rto_ps,
         "qps": transport.qps,
@@ -102,9 +157,27 @@ def _config(
         "channels": channels,
         "addresses": network.n_ranks * network.nic_ports,
         "span": network_state.FIRST_SPAN,
-        "port_rings": port_rings,
+        "port_rings": _fifos(network) * network.n_ports,
         "drain": DRAIN_AT,
+        "fifos": _fifos(network),
+        "ranks": network.n_ranks,
+        "full_frame": transport.mtu + transport.header_bytes,
+        "qp_timers": queue_pair_state.timers_of(transport),
+        "protocol": int(transport.protocol),
+        "ack_in_bytes": int(transport.ack_in_bytes),
+        "loss_distance": transport.loss_distance,
+        "cnp_bytes": transport.cnp_bytes,
+        "balance": int(transport.balance),
+        "entropies": transport.entropies,
+        "control": int(transport.control),
+        "has_window": int(transport.has_window),
+        "has_credit": int(transport.has_credit),
+        "tagged": int(tagged(network, transport)),
+        "stamped": int(stamped(transport)),
+        "classes": 1,
     }
+    if network.switching is not None:
+        values |= _switching(network, network.switching)
     ddc = network.ddc
     if ddc is not None:
         values |= {
@@ -121,3 +194,22 @@ def _config(
             "egress_threshold": ddc.egress_threshold_bytes,
         }
     return memory.filled(1, kernel.CONFIG, **values)
+
+
+def _switching(network: Network, switching: Switching) -> dict[str, int]:
+    """Return the fields of ``CONFIG`` that say how switches work."""
+    losing = network.loss is not None and bool(network.loss.any())
+    names = ("trim_bytes", "alpha", "alpha_lossy", "ecn_max", "flowlet_entries", "pause_bytes")
+    return {name: int(getattr(switching, name)) for name in names} | {
+        "classes": len(switching.weight),
+        "managed": 1,
+        "lossy": int(losing or bool(network.changes)),
+        "reserved": switching.reserved_bytes,
+        "xoff": switching.xoff_bytes,
+        "xon": switching.xon_bytes,
+        "pause_response": switching.pause_response_ps,
+        "ecn_at_enqueue": int(switching.ecn_at_enqueue),
+        "weighted": int(switching.weighted),
+        "refresh": switching.refresh_ps,
+        "flowlet_gap": switching.flowlet_gap_ps,
+    }

@@ -1,0 +1,38 @@
+"""Links and boxes that fail, degrade or come back during a run (docs/ethernet.md, section 11)."""
+
+from collections import deque
+
+import numpy as np
+
+from fabricemu.engine import network_state, switch_state
+from fabricemu.fabrics.network import Change, Network
+from fabricemu.kernels import state as kernel
+
+
+class Changes:
+    """What is still to change, in the order of time."""
+
+    def __init__(self, network: Network) -> None:
+        self._left: deque[Change] = deque(network.changes)
+
+    @property
+    def next_ps(self) -> int:
+        """Time of the next change."""
+        return self._left[0].time_ps if self._left else kernel.INF
+
+    def apply_until(self, state: kernel.State, time: int) -> kernel.State:
+        """Return the state with all changes up to ``time``, before anything else then."""
+        while self.next_ps <= time:
+            state = _apply(state, self._left.popleft())
+        return state
+
+
+def _apply(state: kernel.State, change: Change) -> kernel.State:
+    ports = change.ports
+    state.limits["rate"][ports] = change.rate_bps
+    state.ports["per_byte"][ports] = network_state.per_byte(change.rate_bps)
+    state.egress["weight"][ports] = np.maximum(change.rate_bps // switch_state.MBPS, 1)
+    state.egress["down"][ports] = 1 - change.up
+    if change.routes is None:
+        return state
+    return state._replace(**switch_state.routes(change.routes))

@@ -1,0 +1,96 @@
+"""What packet switches do beyond two FIFOs a port, as arrays of the kernels."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fabricemu.engine.memory import Array, empty, filled
+from fabricemu.engine.network_state import device_seeds, fold
+from fabricemu.fabrics.network import Kind, Network, Routes, Switching
+from fabricemu.kernels import state as kernel
+
+Ints = NDArray[np.int64]
+PAUSE_ROWS = 1 << 14  # intervals of one part between two returns to Python
+MBPS = 10**6
+
+
+def switches(network: Network, seed: int, parts: int) -> dict[str, Array]:
+    """Return ports, queues and switches of section 6; one record of each without it."""
+    switching = network.switching
+    if switching is None:
+        return _none() | routes(None)
+    classes = len(switching.weight)
+    records = filled(classes, kernel.CLASS)
+    records["weight"], records["lossless"] = switching.weight, switching.lossless
+    boxes = network.n_devices - network.n_ranks
+    table = max(boxes * switching.flowlet_entries, 1) if switching.flowlet_gap_ps else 1
+    return {
+        "egress": egress(network, switching),
+        "queues": empty(network.n_ports * classes, kernel.QUEUE),
+        "classes": records,
+        "heads": np.zeros((parts, max(classes, 8)), np.int64),
+        "switches": boxes_of(network, switching, seed),
+        "departures": np.zeros(network.n_ports, np.int64),
+        "flowlets": filled(table, kernel.FLOWLET_ENTRY, port=kernel.NONE),
+        "bands": np.append(switching.bands, 0).astype(np.int64),
+        "pause_log": np.zeros((parts, PAUSE_ROWS), kernel.PAUSE_LOG),
+    } | routes(network.routes)
+
+
+def _none() -> dict[str, Array]:
+    return {
+        "egress": empty(1, kernel.EGRESS),
+        "queues": empty(1, kernel.QUEUE),
+        "classes": empty(1, kernel.CLASS),
+        "heads": np.zeros((1, 8), np.int64),
+        "switches": empty(1, kernel.SWITCH_RECORD),
+        "departures": np.zeros(1, np.int64),
+        "flowlets": empty(1, kernel.FLOWLET_ENTRY),
+        "bands": np.zeros(1, np.int64),
+        "pause_log": np.zeros((1, 1), kernel.PAUSE_LOG),
+    }
+
+
+def egress(network: Network, switching: Switching) -> Array:
+    """Return the ports' records."""
+    records = filled(network.n_ports, kernel.EGRESS, refreshed=kernel.NONE)
+    device = network.device_of
+    scale_up = (network.kind == Kind.SCALE_UP)[device]
+    host = (network.kind == Kind.HOST)[device]
+    plain = scale_up | host
+    records["ecn_low"] = np.where(plain, -1, switching.ecn_low)
+    records["ecn_high"] = switching.ecn_high
+    records["headroom"] = switching.headroom
+    records["pfc"] = np.where(plain, 0, switching.pfc)
+    records["to_host"] = host[network.peer]
+    records["weight"] = np.maximum(network.rate_bps // MBPS, 1)
+    if network.loss is not None:
+        records["loss"] = network.loss
+    return records
+
+
+def boxes_of(network: Network, switching: Switching, seed: int) -> Array:
+    """Return the devices' records: pools, seeds, and who routes by table."""
+    records = empty(network.n_devices, kernel.SWITCH_RECORD)
+    seeds = device_seeds(network.n_devices, seed)
+    purposes = {
+        "mark_seed": kernel.MARKING,
+        "trim_seed": kernel.TRIMMING,
+        "loss_seed": kernel.LOSS,
+        "flow_seed": kernel.FLOWLET,
+    }
+    for name, purpose in purposes.items():
+        records[name] = fold(seeds, purpose)
+    records["pool"] = np.where(network.kind == Kind.SWITCH, switching.buffer_bytes, -1)
+    records["table"] = int(network.routes is not None)
+    return records
+
+
+def routes(table: Routes | None) -> dict[str, Array]:
+    """Return the ways by table; rows of nothing without one."""
+    if table is None:
+        one = np.zeros(1, np.int64)
+        single = dict.fromkeys(("edge", "home", "edge_device", "set_ptr", "set_ports"), one)
+        return single | {"set_of": np.zeros((1, 1), np.int64)}
+    names = ("edge", "home", "edge_device", "set_of", "set_ptr")
+    columns = {name: np.ascontiguousarray(getattr(table, name), np.int64) for name in names}
+    return columns | {"set_ports": np.append(table.set_ports, 0).astype(np.int64)}

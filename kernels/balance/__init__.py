@@ -1,0 +1,1 @@
+"""How a NIC chooses the entropy of each packet; the table dispatches."""

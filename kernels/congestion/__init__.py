@@ -1,0 +1,1 @@
+"""Congestion controls, one a file; the table dispatches."""

@@ -1,0 +1,1 @@
+"""How a switch chooses among the ports that lead to an address."""

@@ -1,0 +1,1 @@
+"""A switch with shared buffer, marking, pause frames, trimming and several classes."""

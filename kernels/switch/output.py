@@ -1,0 +1,175 @@
+"""A port of a switch: what arrives for it, and what departs from it (docs/ethernet.md 6)."""
+
+import numpy as np
+from fabricemu.kernels import ring
+from fabricemu.kernels._jit import device, inlined
+from fabricemu.kernels.random import at_instant, fold
+from fabricemu.kernels.state import BULK, CONTROL, NONE, Exit
+from fabricemu.kernels.switch import (
+    buffer,
+    departures,
+    marking,
+    pause,
+    queue,
+    scheduler,
+    trimming,
+    wire,
+)
+
+LOSSLESS_DROP = int(Exit.LOSSLESS_DROP)
+
+
+@inlined
+def control(state, part, d, p, source, now):
+    """Give a control packet to port ``p``."""
+    slot = ring.push(state, part, p * state.config[0]["fifos"])
+    if slot == NONE:
+        return
+    ring.copy_packet(state, source, slot)
+    wire.start_or_wait(state, part, d, p, CONTROL, slot, now)
+
+
+@inlined
+def data(state, part, d, i, p, source, now):
+    """Give a data packet that came in by port ``i`` to port ``p``."""
+    entry = state.entries[source]
+    c = np.int64(queue.class_of(entry))
+    record = queue.of(state, p, c)
+    if state.ports[p]["free_at"] <= now and record["paused"] == 0:
+        slot = ring.push(state, part, p * state.config[0]["fifos"] + BULK + c)
+        if slot == NONE:
+            return
+        ring.copy_packet(state, source, slot)
+        wire.start(state, part, d, p, BULK + c, slot, now)
+        if state.ports[p]["waiting_bytes"] > 0:
+            departures.add(state, d, p)
+        return
+    size = np.int64(entry["bytes"])
+    limit = state.limits[p]["limit"]
+    if limit >= 0 and queue.queued(state, p, c, now) + size > limit:
+        refuse(state, part, d, i, p, source, now)
+    elif full(state, d, record, c, size):
+        trim_or_drop(state, part, d, p, source, now)
+    else:
+        keep(state, part, d, i, p, source, now)
+
+
+@device
+def full(state, d, record, c, size):
+    """Return whether the shared buffer refuses a packet of a lossy class."""
+    config = state.config[0]
+    if state.switches[d]["pool"] < 0 or state.classes[c]["lossless"] == 1:
+        return False
+    return record["waiting"] + size > buffer.threshold(state, d, config["alpha_lossy"])
+
+
+@device
+def refuse(state, part, d, i, p, source, now):
+    """Drop or trim where the queue is full: the newcomer, or by a coin the newest that waits."""
+    config = state.config[0]
+    c = np.int64(queue.class_of(state.entries[source]))
+    alone = state.switches[d]["pool"] < 0 and queue.of(state, p, c)["waiting"] > 0
+    if config["trim_bytes"] > 0 and alone:
+        first = state.devices[d]["first_port"]
+        seed = state.switches[d]["trim_seed"]
+        if fold(fold(at_instant(seed, now), p - first), i - first) & 1 == 1:
+            out = state.outs[p * config["fifos"] + BULK + c]
+            newest = out["offset"] + ((out["tail"] - 1) & out["mask"])
+            by = state.entries[newest]["time"]
+            size = np.int64(state.entries[newest]["bytes"])
+            out["tail"] -= 1
+            state.ports[p]["waiting_bytes"] -= size
+            queue.of(state, p, c)["waiting"] -= size
+            account_pause(state, p, c, newest, now)
+            buffer.release(state, d, by, c, size)
+            pause.check_resume(state, part, d, by, c, now)
+            trimming.trim(state, part, d, p, newest, now)
+            keep(state, part, d, i, p, source, now)
+            return
+    trim_or_drop(state, part, d, p, source, now)
+
+
+@device
+def trim_or_drop(state, part, d, p, source, now):
+    """Refuse an arriving packet."""
+    if state.config[0]["trim_bytes"] > 0:
+        trimming.trim(state, part, d, p, source, now)
+    else:
+        state.limits[p]["drops"] += 1
+
+
+@inlined
+def keep(state, part, d, i, p, source, now):
+    """Charge a packet and let it wait."""
+    config = state.config[0]
+    c = np.int64(queue.class_of(state.entries[source]))
+    size = np.int64(state.entries[source]["bytes"])
+    if not buffer.charge(state, d, i, c, size):
+        share = state.parts[part]
+        share["status"] = LOSSLESS_DROP
+        share["lossless_port"] = p
+        share["lossless_class"] = c
+        state.limits[p]["drops"] += 1
+        return
+    slot = ring.push(state, part, p * config["fifos"] + BULK + c)
+    if slot == NONE:
+        return
+    ring.copy_packet(state, source, slot)
+    entry = state.entries[slot]
+    entry["time"] = i
+    if config["ecn_at_enqueue"] == 1:
+        first = state.devices[d]["first_port"]
+        seed = at_instant(state.switches[d]["mark_seed"], now)
+        roll = fold(fold(seed, p - first), 1 + i - first)
+        marking.mark(state, p, entry, queue.of(state, p, c)["waiting"] + size, roll)
+    if config["fifos"] > config["classes"] + 1:
+        state.tags[slot]["pause"] -= queue.paused_for(queue.of(state, p, c), now)
+    wire.wait_data(state, d, p, c, size, now)
+    pause.check(state, part, d, i, c, now)
+
+
+@device
+def account_pause(state, p, c, slot, now):
+    """Add to a packet's tag how long its class was paused while it waited here."""
+    if state.config[0]["fifos"] > state.config[0]["classes"] + 1:
+        state.tags[slot]["pause"] += queue.paused_for(queue.of(state, p, c), now)
+
+
+@inlined
+def depart(state, part, d, p, now):
+    """Start the next packet of port ``p``, if one may go."""
+    fifo = scheduler.choose(state, part, p)
+    if fifo == NONE:
+        return
+    config = state.config[0]
+    out = state.outs[p * config["fifos"] + fifo]
+    slot = out["offset"] + (out["committed"] & out["mask"])
+    entry = state.entries[slot]
+    size = np.int64(entry["bytes"])
+    state.ports[p]["waiting_bytes"] -= size
+    if fifo == CONTROL:
+        state.egress[p]["control_waiting"] -= size
+    elif fifo <= config["classes"]:
+        leave(state, part, d, p, slot, now)
+    wire.start(state, part, d, p, fifo, slot, now)
+    if state.ports[p]["waiting_bytes"] > 0:
+        departures.add(state, d, p)
+
+
+@inlined
+def leave(state, part, d, p, slot, now):
+    """Take a data packet out of its queue: mark it, give its charge back."""
+    config = state.config[0]
+    entry = state.entries[slot]
+    size = np.int64(entry["bytes"])
+    c = np.int64(queue.class_of(entry))
+    record = queue.of(state, p, c)
+    record["waiting"] -= size
+    if config["ecn_at_enqueue"] == 0 and record["waiting"] > state.egress[p]["ecn_low"]:
+        local = p - state.devices[d]["first_port"]
+        roll = fold(at_instant(state.switches[d]["mark_seed"], now), local)
+        marking.mark(state, p, entry, record["waiting"], roll)
+    account_pause(state, p, c, slot, now)
+    by = entry["time"]
+    buffer.release(state, d, by, c, size)
+    pause.check_resume(state, part, d, by, c, now)

@@ -1,0 +1,95 @@
+"""Packets onto the wire of a switch's port, or into its queue."""
+
+import numpy as np
+from fabricemu.kernels import port
+from fabricemu.kernels._jit import device, inlined
+from fabricemu.kernels.random import at_instant, fold
+from fabricemu.kernels.state import BULK, CONTROL, LOST, MAX_STAMPS, STAMP_WORDS
+from fabricemu.kernels.switch import departures, queue
+
+
+@inlined
+def start(state, part, d, p, fifo, slot, now):
+    """Put an entry of a FIFO of port ``p`` on the wire; what waits goes on when it is free."""
+    config = state.config[0]
+    entry = state.entries[slot]
+    limit = state.limits[p]
+    limit["serving"] = 0
+    state.outs[p * config["fifos"] + fifo]["committed"] += 1
+    if fifo >= BULK and fifo <= config["classes"]:
+        limit["serving"] = entry["bytes"]
+        state.egress[p]["serving_class"] = fifo - BULK
+        if config["stamped"] == 1:
+            stamp(state, p, slot, now)
+    port.transmit(state, part, p, slot, now)
+    if fifo > config["classes"]:
+        entry["time"] += config["pause_response"]
+    elif config["lossy"] == 1:
+        lose(state, d, p, entry, now)
+
+
+@device
+def stamp(state, p, slot, now):
+    """Add what HPCC wants to know of this hop (INT, SIGCOMM 2019 section 3)."""
+    words = state.stamps[slot]
+    count = words[0]
+    if count == MAX_STAMPS:
+        return
+    words[0] = count + 1
+    first = 1 + STAMP_WORDS * count
+    words[first] = now
+    words[first + 1] = state.ports[p]["sent_bytes"]
+    words[first + 2] = state.ports[p]["waiting_bytes"]
+    words[first + 3] = state.limits[p]["rate"]
+
+
+@device
+def lose(state, d, p, entry, now):
+    """Lose a packet that starts on a dead link, or by chance."""
+    egress = state.egress[p]
+    if egress["down"] == 0:
+        if egress["loss"] == 0:
+            return
+        local = p - state.devices[d]["first_port"]
+        roll = fold(at_instant(state.switches[d]["loss_seed"], now), local)
+        if roll >= egress["loss"]:
+            return
+    entry["kind"] = LOST
+    egress["lost"] += 1
+
+
+@inlined
+def start_or_wait(state, part, d, p, fifo, slot, now):
+    """Start a control or pause frame just pushed if the wire is free, else let it wait."""
+    record = state.ports[p]
+    if record["free_at"] <= now:
+        start(state, part, d, p, fifo, slot, now)
+        if record["waiting_bytes"] > 0:
+            departures.add(state, d, p)
+        return
+    size = np.int64(state.entries[slot]["bytes"])
+    if fifo == CONTROL:
+        state.egress[p]["control_waiting"] += size
+    wait(state, d, p, size)
+
+
+@inlined
+def wait(state, d, p, size):
+    """Count a packet that waits at port ``p``; the port departs when its wire is free."""
+    record = state.ports[p]
+    waiting = record["waiting_bytes"] + size
+    record["waiting_bytes"] = waiting
+    record["bin_peak"] = max(record["bin_peak"], waiting)
+    departures.add(state, d, p)
+
+
+@inlined
+def wait_data(state, d, p, c, size, now):
+    """Count a data packet that waits; a paused port with a free wire stays out of the heap."""
+    queue.of(state, p, c)["waiting"] += size
+    if state.ports[p]["free_at"] > now:
+        wait(state, d, p, size)
+        return
+    record = state.ports[p]
+    record["waiting_bytes"] += size
+    record["bin_peak"] = max(record["bin_peak"], record["waiting_bytes"])

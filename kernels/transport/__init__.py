@@ -1,0 +1,1 @@
+"""Reliability between NICs: RoCE's connections, and Ultra Ethernet's packet delivery."""
