@@ -107,7 +107,7 @@ def test_ack_overtakes_data_that_waits() -> None:
 
 def bottleneck() -> Network:
     """Return a line on which the fourth packet of a burst of five is the only one dropped."""
-    return line_network(1, queue_bytes=FRAME, last_rate=SLOW)
+    return line_network(1, queue_bytes=2 * FRAME, last_rate=SLOW)
 
 
 def test_go_back_n_sends_from_the_gap_again() -> None:
@@ -142,7 +142,7 @@ def test_any_order_receiver_needs_only_the_lost_packet_again() -> None:
 
 def test_any_order_sender_skips_what_is_known_received() -> None:
     rto = 100_000_000
-    network = line_network(1, queue_bytes=FRAME, last_rate=SLOW)
+    network = line_network(1, queue_bytes=2 * FRAME, last_rate=SLOW)
     nic = transport(ack_every=1, rto_ps=rto, any_order=True)
     result = simulate(network, nic, sends([(0, 1, 7 * FULL)]), 1)
     # packets 3 and 5 are lost; packets 4 and 6 stay where they are

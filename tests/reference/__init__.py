@@ -1,6 +1,10 @@
-"""A second simulator of the same model, written from ``docs/model.md`` for reading, not speed."""
+"""A second simulator of the same model, written for reading, not for speed.
+
+It was written from ``docs/model.md`` and ``docs/ethernet.md`` alone.
+"""
 
 from tests.reference.result import Message, ReferenceResult
 from tests.reference.simulator import DeadlockError, simulate
+from tests.reference.switch_port import LosslessDropError
 
-__all__ = ["DeadlockError", "Message", "ReferenceResult", "simulate"]
+__all__ = ["DeadlockError", "LosslessDropError", "Message", "ReferenceResult", "simulate"]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from itertools import count
 
 DEPARTURE, TIMER, ARRIVAL = 0, 1, 2
+NETWORK = -1  # a device before all others: what happens to the network itself
 
 Key = tuple[int, ...]
 Action = Callable[[], None]
@@ -24,6 +25,10 @@ class Events:
         """Do ``action`` at ``time``; ``key`` orders events of one device, phase and instant."""
         assert time >= self.now
         heapq.heappush(self._heap, (time, device, phase, key, next(self._number), action))
+
+    @property
+    def left(self) -> bool:
+        return bool(self._heap)
 
     def run(self) -> None:
         while self._heap:

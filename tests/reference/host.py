@@ -1,81 +1,53 @@
-"""A host: its NIC and scale-up ports, and the queue pairs that end in it (section 3)."""
+"""A host: its ports, the queue pairs that end in it, and its part of the program (section 3)."""
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.reference.events import TIMER, Action, Events
-from tests.reference.packets import Ack, Data, Item
-from tests.reference.port import CONTROL, Port
+from tests.reference.host_port import HostPort
+from tests.reference.packets import Data, Item, Packet
 from tests.reference.result import Message
 
 if TYPE_CHECKING:
     from tests.reference.program_run import ProgramRun
     from tests.reference.queue_pair import QueuePair
 
-OPERATION, RETRANSMISSION = 0, 1  # order of a host's timers at one instant
-
-
-class HostPort(Port):
-    """A port whose data comes straight from queue pairs that take turns."""
-
-    device: Host
-
-    def __init__(
-        self, events: Events, device: Host, index: int, rate: int, latency: int, limit: int
-    ):
-        super().__init__(events, device, index, rate, latency, limit)
-        self.ready: deque[QueuePair] = deque()
-
-    def make_ready(self, qp: QueuePair) -> None:
-        if qp not in self.ready and qp.next_psn() is not None:
-            self.ready.append(qp)
-
-    def enqueue(self, item: Item) -> None:
-        """Queue an ACK or NACK until the end of the event; waiting bytes are not counted."""
-        self.queues[CONTROL].append(item)
-
-    def next_item(self) -> Item | None:
-        if self.queues[CONTROL]:
-            return self.queues[CONTROL].popleft()
-        while self.ready:
-            qp = self.ready.popleft()
-            psn = qp.next_psn()
-            # an ACK may have come while the queue pair stood in the FIFO
-            if psn is not None:
-                packet = self.device.send(qp, psn)
-                self.make_ready(qp)
-                return packet
-        return None
+OPERATION, QUEUE_PAIR, PACER = 0, 1, 2  # order of a host's timers at one instant
 
 
 class Host:
     program: ProgramRun
 
-    def __init__(self, number: int, seed: int, events: Events, rto: int):
+    def __init__(self, number: int, seed: int, events: Events):
         self.number = number
         self.seed = seed
         self.events = events
-        self.rto = rto
-        self.ports: list[Port] = []
+        self.ports: list[HostPort] = []
         self.connections: dict[tuple[int, int], list[QueuePair]] = {}  # by dst, channel
         self.turns: dict[tuple[int, int], int] = {}
-        self.retransmits = self.timeouts = self.nacks = self.duplicates = self.discards = 0
 
     # events
 
     def receive(self, index: int, item: Item) -> None:
         if isinstance(item, Data):
             self.on_data(index, item)
-        elif isinstance(item, Ack):
-            self.on_ack(item)
+        else:
+            assert isinstance(item, Packet)
+            self.on_answer(item)
         self.end_event()
 
     def timer(self, time: int, op: int, action: Action) -> None:
         """Do ``action`` for an operation at ``time``."""
         self.events.at(time, self.number, TIMER, (OPERATION, op), partial(self.on_timer, action))
+
+    def queue_pair_timer(self, time: int, number: int, kind: int, action: Action) -> None:
+        key = (QUEUE_PAIR, number, kind)
+        self.events.at(time, self.number, TIMER, key, partial(self.on_timer, action))
+
+    def pacer_timer(self, time: int, port: int, action: Action) -> None:
+        self.events.at(time, self.number, TIMER, (PACER, port), partial(self.on_timer, action))
 
     def on_timer(self, action: Action) -> None:
         action()
@@ -97,38 +69,9 @@ class Host:
         qps[turn].post(message)
         qps[turn].port.make_ready(qps[turn])
 
-    def send(self, qp: QueuePair, psn: int) -> Data:
-        if psn < qp.max:
-            self.retransmits += 1
-        if self.rto > 0 and qp.deadline is None:
-            self.set_deadline(qp)
-        return qp.send(psn, self.events.now)
-
-    def set_deadline(self, qp: QueuePair) -> None:
-        qp.deadline = self.events.now + self.rto
-        self.watch_deadline(qp)
-
-    def watch_deadline(self, qp: QueuePair) -> None:
-        if self.rto > 0 and qp.deadline is not None:
-            key = (RETRANSMISSION, qp.number)
-            self.events.at(qp.deadline, self.number, TIMER, key, partial(self.on_deadline, qp))
-
-    def on_deadline(self, qp: QueuePair) -> None:
-        if qp.deadline != self.events.now:
-            return  # it was moved or cleared since
-        self.timeouts += 1
-        qp.nxt = qp.una
-        self.set_deadline(qp)
-        qp.port.make_ready(qp)
-        self.end_event()
-
-    def on_ack(self, ack: Ack) -> None:
-        qp = ack.qp
-        deadline = qp.deadline
-        done = qp.acknowledge(ack, self.events.now)
-        if qp.deadline != deadline:
-            self.watch_deadline(qp)
-        for message in done:
+    def on_answer(self, answer: Packet) -> None:
+        qp = answer.qp
+        for message in qp.on_answer(answer):
             message.acked = self.events.now
             self.program.acknowledged(message)
         self.program.drain()
@@ -137,15 +80,10 @@ class Host:
     # receiver
 
     def on_data(self, index: int, packet: Data) -> None:
-        receiver = packet.qp.receiver
-        before = (receiver.nacks, receiver.duplicates, receiver.discards)
-        answer, delivered = receiver.receive(packet)
-        self.nacks += receiver.nacks - before[0]
-        self.duplicates += receiver.duplicates - before[1]
-        self.discards += receiver.discards - before[2]
-        if answer is not None:
+        answers, complete = packet.qp.receiver.receive(packet, self.events.now)
+        for answer in answers:
             self.ports[index].enqueue(answer)
-        if delivered:
+        if complete:
             stamp(packet, self.events.now)
             self.program.delivered(packet.message)
 
@@ -161,3 +99,5 @@ def stamp(packet: Data, now: int) -> None:
     message.voq_out = packet.voq_out
     message.last_cell = packet.last_cell
     message.released = packet.released
+    message.pause = packet.pause
+    message.paused_host = packet.paused_host

@@ -8,7 +8,7 @@ from tests.reference.egress import Scheduler, Stream
 from tests.reference.events import TIMER, Events
 from tests.reference.hashing import fold, lane_seed, pick, tie
 from tests.reference.packets import Cell, ControlCell, Item, Packet, VoqKey
-from tests.reference.port import CONTROL, DATA, Port, transmission
+from tests.reference.port import Port, transmission
 from tests.reference.voq import Voq
 
 
@@ -57,8 +57,7 @@ class Leaf:
     # source side
 
     def on_packet(self, packet: Packet) -> None:
-        level = CONTROL if packet.control else DATA
-        key = (self.index, packet.address, level)
+        key = (self.index, packet.address, packet.level)
         voq = self.voqs.setdefault(key, Voq(key))
         voq.enter(packet, self.events.now)
         self.let_go(voq)
@@ -115,7 +114,7 @@ class Leaf:
             self.set_tick(port, scheduler.first_tick(self.events.now))
 
     def interval(self, port: int) -> int:
-        rate = int(self.ports[port].rate * self.ddc.credit_speedup)
+        rate = int(self.ports[port].link.rate * self.ddc.credit_speedup)
         return transmission(self.ddc.credit_bytes, rate)
 
     def set_tick(self, port: int, time: int) -> None:

@@ -1,59 +1,121 @@
-"""What travels: data packets, ACKs and NACKs between hosts; cells between leaves.
+"""What travels: packets between hosts, pause frames between neighbours, cells between leaves.
 
-All have ``address`` (where to), ``control`` (the class), ``frame`` (bytes in a buffer) and
-``wire`` (bytes on a link).
+All have ``level`` (the FIFO: 0 is control, 1 + c is data class c), ``frame`` (bytes in a
+buffer) and ``wire`` (bytes on a link); all but pause frames have ``address`` (where to).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from tests.reference.hashing import fold
 
 if TYPE_CHECKING:
     from tests.reference.queue_pair import QueuePair
     from tests.reference.result import Message
 
+CONTROL, DATA = 0, 1
+
 VoqKey = tuple[int, int, int]  # source leaf, destination NIC port, class
+
+
+class Stamp(NamedTuple):
+    """What a switch port writes into a data packet that starts there: HPCC's INT."""
+
+    time: int
+    sent: int
+    waiting: int
+    rate: int
 
 
 @dataclass
 class Packet:
-    control: ClassVar[bool]
+    """A packet of a queue pair; ``ingress`` is the port through which it came to a switch."""
+
+    is_data: ClassVar[bool] = False
 
     qp: QueuePair
     address: int
     frame: int
     wire: int
+    entropy: int = field(default=0, init=False)
+    ingress: int = field(default=0, init=False)
     voq_in: int = field(default=0, init=False)
     voq_head: int = field(default=0, init=False)
     voq_out: int = field(default=0, init=False)
     last_cell: int = field(default=0, init=False)
     released: int = field(default=0, init=False)
 
+    @property
+    def level(self) -> int:
+        return CONTROL
+
+    def flow_hash(self, seed: int) -> int:
+        """Return the hash of queue pair, entropy and direction."""
+        direction = 0 if self.is_data else 1
+        return fold(fold(seed, self.qp.number), 2 * self.entropy + direction)
+
 
 @dataclass
 class Data(Packet):
-    control = False
+    """A data packet, or after ``trimmed`` its header.
+
+    ``pause`` is how long its class was paused while it waited in switches; ``paused_at`` what
+    the clock of the port said when it began to wait.
+    """
+
+    is_data: ClassVar[bool] = True
 
     psn: int
     message: Message
     started: int
+    paused_host: int = field(default=0, init=False)
+    pause: int = field(default=0, init=False)
+    paused_at: int = field(default=0, init=False)
+    marked: bool = field(default=False, init=False)
+    trimmed: bool = field(default=False, init=False)
+    last_hop: bool = field(default=False, init=False)
+    stamps: list[Stamp] = field(default_factory=list, init=False)
+
+    @property
+    def level(self) -> int:
+        return CONTROL if self.trimmed else DATA + self.qp.data_class
 
 
 @dataclass
 class Ack(Packet):
-    control = True
+    """An ACK or NACK of the reliable connection, and the packet that caused it."""
 
+    cause: Data
     expected: int
     received: set[int]  # of expected + 1 .. expected + 64
     negative: bool
 
 
 @dataclass
+class Cnp(Packet):
+    """The word to a sender that a packet of its queue pair was marked."""
+
+
+@dataclass
+class PauseFrame:
+    """The word to a neighbour to stop a class, or to go on; it acts ``response`` after it came."""
+
+    level: ClassVar[int] = CONTROL
+
+    target: int  # a level
+    stop: bool
+    frame: int
+    wire: int
+    response: int
+
+
+@dataclass
 class Cell:
     """A piece of a VOQ's stream; ``ends`` are the packets whose last byte it holds."""
 
-    control: ClassVar[bool] = False
+    level: ClassVar[int] = DATA
 
     address: int
     frame: int
@@ -70,7 +132,7 @@ class Cell:
 class ControlCell:
     """A request for ``request`` credits, or one credit if that is 0."""
 
-    control: ClassVar[bool] = True
+    level: ClassVar[int] = CONTROL
 
     address: int
     frame: int

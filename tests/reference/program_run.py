@@ -201,7 +201,9 @@ class ProgramRun:
         if message.src != message.dst:
             self.hosts[message.src].post(message)
             return
-        message.first_tx = message.sent = message.delivered = message.acked = self.events.now
+        now = self.events.now
+        message.first_tx = message.sent = message.first_pass = now
+        message.delivered = message.acked = now
         self.delivered(message)
         self.acknowledged(message)
 

@@ -1,132 +1,116 @@
-"""The two ends of a queue pair (section 3): what the sender and the receiver remember."""
+"""A queue pair of any protocol: its messages, their packets and where they go (section 3)."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from fabricemu.fabrics.transport import Transport
-from tests.reference.packets import Ack, Data
-from tests.reference.result import Message
+from tests.reference.packets import Data, Packet
+from tests.reference.result import NONE, Message
 
 if TYPE_CHECKING:
     from tests.reference.host import HostPort
 
-ACK_BITS = 64
+
+@dataclass
+class Ends:
+    """Who is joined: ranks, fabric addresses of receiver and sender, switches between them."""
+
+    number: int
+    src: int
+    dst: int
+    address: int
+    home: int
+    data_class: int
+    switches: int
+
+
+class Receiver(Protocol):
+    """The other end; ``depth`` is the farthest that a packet was ahead of its turn."""
+
+    depth: int
+    nacks: int
+    duplicates: int
+    discards: int
+    cnps: int
+
+    def receive(self, packet: Data, now: int) -> tuple[list[Packet], bool]:
+        """Take in a packet; return the answers, and whether its message is now delivered."""
 
 
 class QueuePair:
-    """The sender's end; ``port`` is where it sends, ``address`` where to, ``home`` the way back."""
+    """The sender's end; ``receiver`` is the other."""
 
-    def __init__(self, number: int, port: HostPort, address: int, home: int, transport: Transport):
-        self.number = number
+    receiver: Receiver
+
+    def __init__(self, ends: Ends, port: HostPort, transport: Transport):
+        self.number = ends.number
+        self.ends = ends
         self.port = port
-        self.address = address
-        self.home = home
         self.transport = transport
-        self.una = self.nxt = self.end = self.max = 0
-        self.known: set[int] = set()  # psns known received
-        self.deadline: int | None = None
+        self.data_class = ends.data_class
+        self.una = self.nxt = self.end = 0
+        self.next_at = 0  # may not send before
         self.unacked: deque[Message] = deque()
-        self.receiver = Receiver(self, transport)
+        self.timeouts = self.retransmits = 0
+
+    @property
+    def now(self) -> int:
+        return self.port.events.now
+
+    def next_psn(self) -> int | None:
+        """Return the number of the packet that may be sent, but for ``next_at``."""
+        raise NotImplementedError
+
+    def send(self, psn: int) -> Data:
+        """Return packet ``psn``, which starts now."""
+        raise NotImplementedError
+
+    def wake(self) -> None:
+        """See to it that the queue pair is made ready at ``next_at``."""
+        raise NotImplementedError
+
+    def on_answer(self, answer: Packet) -> list[Message]:
+        """Take in what came from the receiver; return the messages that it acknowledges."""
+        raise NotImplementedError
+
+    # messages and packets
 
     def post(self, message: Message) -> None:
         message.packets = max(1, -(-message.bytes // self.transport.mtu))
         message.first_psn = self.end
+        message.paused_created = self.port.paused_time(self.data_class)
         self.end += message.packets
         self.unacked.append(message)
 
-    def next_psn(self) -> int | None:
-        """Return the number of the packet that may be sent now."""
-        psn = self.nxt
-        while psn in self.known:
-            psn += 1
-        window = self.transport.window_packets
-        if self.transport.any_order:
-            window = min(window, self.transport.reorder_packets)
-        return psn if psn < self.end and psn - self.una < window else None
+    def message_of(self, psn: int) -> Message:
+        return next(m for m in self.unacked if psn <= m.last_psn)
 
-    def send(self, psn: int, now: int) -> Data:
-        """Return packet ``psn`` as it starts on the wire at ``now``."""
-        message = next(m for m in self.unacked if psn <= m.last_psn)
-        self.nxt = psn + 1
-        if psn < self.max:
-            message.retransmits += 1
-        self.max = max(self.max, self.nxt)
-        if message.first_tx < 0:
-            message.first_tx = now
-        mtu = self.transport.mtu
+    def frame(self, psn: int) -> int:
+        """Return the frame bytes of a packet that is not acknowledged."""
+        message, mtu = self.message_of(psn), self.transport.mtu
         payload = mtu if psn < message.last_psn else message.bytes - (message.packets - 1) * mtu
-        frame = payload + self.transport.header_bytes
-        wire = frame + self.transport.gap_bytes
-        return Data(self, self.address, frame, wire, psn, message, now)
+        return payload + self.transport.header_bytes
 
-    def acknowledge(self, ack: Ack, now: int) -> list[Message]:
-        """Take in an ACK or NACK; return the messages that it acknowledges, in order."""
-        if ack.expected < self.una:
-            return []
-        news = ack.expected > self.una or bool(ack.received - self.known)
-        self.una = ack.expected
-        self.nxt = max(self.nxt, self.una)
-        self.known |= ack.received
-        if news:
-            self.deadline = now + self.transport.rto_ps if self.una < self.max else None
-        if ack.negative:
-            self.nxt = self.una
+    def packet(self, psn: int, again: bool) -> Data:
+        """Return packet ``psn`` as it starts now, and note that in its message."""
+        message, frame = self.message_of(psn), self.frame(psn)
+        self.retransmits += again
+        message.retransmits += again
+        if message.first_tx == NONE:
+            message.first_tx = self.now
+        if psn == message.last_psn and message.first_pass == NONE:
+            message.first_pass = self.now
+        wire = frame + self.transport.gap_bytes
+        packet = Data(self, self.ends.address, frame, wire, psn, message, self.now)
+        packet.paused_host = self.port.paused_time(self.data_class) - message.paused_created
+        return packet
+
+    def take_acknowledged(self) -> list[Message]:
+        """Return the messages that are now below ``una``, in order."""
         done = []
         while self.unacked and self.unacked[0].last_psn < self.una:
             done.append(self.unacked.popleft())
         return done
-
-
-class Receiver:
-    """The receiver's end."""
-
-    def __init__(self, qp: QueuePair, transport: Transport):
-        self.qp = qp
-        self.transport = transport
-        self.expected = self.since_ack = self.depth = 0
-        self.nacked = False
-        self.ahead: set[int] = set()  # received psns above expected
-        self.duplicates = self.discards = self.nacks = 0
-
-    def receive(self, packet: Data) -> tuple[Ack | None, bool]:
-        """Take in a packet; return the answer, and whether its message is now delivered."""
-        self.depth = max(self.depth, packet.psn - self.expected)
-        if packet.psn < self.expected or packet.psn in self.ahead:
-            self.duplicates += 1
-            return self.answer(), False
-        if packet.psn > self.expected and not self.transport.any_order:
-            self.discards += 1
-            return self.complain(), False
-        return self.accept(packet)
-
-    def accept(self, packet: Data) -> tuple[Ack | None, bool]:
-        self.nacked = False
-        self.since_ack += 1
-        self.ahead.add(packet.psn)
-        while self.expected in self.ahead:
-            self.ahead.remove(self.expected)
-            self.expected += 1
-        packet.message.received += 1
-        complete = packet.message.received == packet.message.packets
-        wanted = complete or self.since_ack >= self.transport.ack_every
-        return (self.answer() if wanted else None), complete
-
-    def complain(self) -> Ack | None:
-        """Return a NACK for the first gap; one until the gap is closed."""
-        if self.nacked:
-            return None
-        self.nacked = True
-        self.nacks += 1
-        return self.control_packet(negative=True)
-
-    def answer(self) -> Ack:
-        self.since_ack = 0
-        return self.control_packet(negative=False)
-
-    def control_packet(self, negative: bool) -> Ack:
-        frame = self.transport.ack_bytes
-        wire = frame + self.transport.gap_bytes
-        bits = {psn for psn in self.ahead if psn <= self.expected + ACK_BITS}
-        return Ack(self.qp, self.qp.home, frame, wire, self.expected, bits, negative)

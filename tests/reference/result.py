@@ -9,8 +9,12 @@ NONE = -1
 class Message:
     """One message and what became of it.
 
-    The last seven fields belong to the packet that completed the message: its start on the
-    sender's wire, its index within the message, and its way through a VOQ and cells.
+    From ``sent`` to ``paused_host`` the fields belong to the packet that completed the message:
+    its start on the sender's wire, its index within the message, its way through a VOQ and
+    cells, and how long its class was paused while it waited in switches, and from the creation
+    of the message until it started. ``first_pass`` is the first start of the last packet;
+    ``marks`` counts packets that were accepted with a mark, ``trims`` trimmed headers that came
+    for packets not yet received.
     """
 
     src: int
@@ -34,9 +38,15 @@ class Message:
     voq_out: int = 0
     last_cell: int = 0
     released: int = 0
+    pause: int = 0
+    paused_host: int = 0
+    first_pass: int = NONE
+    marks: int = 0
+    trims: int = 0
     # where it lies in the numbering of its QP, and how much of it the receiver has
     first_psn: int = field(default=0, repr=False)
     received: int = field(default=0, repr=False)
+    paused_created: int = field(default=0, repr=False)
 
     @property
     def last_psn(self) -> int:
@@ -48,7 +58,8 @@ class ReferenceResult:
     """Messages in the order of posting, times of operations, and counters.
 
     Lists of ports have one entry per port of the network, lists of devices one per device,
-    lists of hosts one per rank.
+    lists of hosts one per rank. ``lost`` packets are those lost at their start, and those that
+    came in and found no way; ``pauses`` are rows of port, class, start and end, sorted.
     """
 
     messages: list[Message]
@@ -59,6 +70,10 @@ class ReferenceResult:
     tx_packets: list[int]
     drops: list[int]
     peak: list[int]
+    lost: list[int]
+    marks: list[int]
+    trims: list[int]
+    pauses: list[tuple[int, int, int, int]]
     # devices
     requests: list[int]
     credits: list[int]
@@ -71,5 +86,6 @@ class ReferenceResult:
     nacks: list[int]
     duplicates: list[int]
     discards: list[int]
+    cnps: list[int]
     # queue pairs, by number
     qp_reorder: list[int]

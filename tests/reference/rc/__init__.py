@@ -1,0 +1,1 @@
+"""The reliable connection of RoCE: sender, receiver and notification point (sections 3, 7)."""
