@@ -21,7 +21,8 @@ def complaint(name, overrides=()):
 
 
 def test_all_promised_presets_exist():
-    assert {"ddc", "clos-ecmp", "clos-spray", "clos-adaptive", "uet-nscc"} <= set(preset_names())
+    ethernet = {"clos-ecmp", "clos-flowlet", "clos-adaptive", "clos-spray", "clos-uec"}
+    assert {"ddc", "uet-nscc", "uet-rccc"} | ethernet <= set(preset_names())
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -35,7 +36,7 @@ def test_presets_are_named_after_their_file(name):
     assert load_fabric(name).name == name
 
 
-@pytest.mark.parametrize("name", ["clos-ecmp", "clos-spray", "clos-adaptive"])
+@pytest.mark.parametrize("name", [name for name in preset_names() if name.startswith("clos-")])
 def test_the_clos_presets_have_the_hosts_and_cables_of_ddc(name):
     spec, ddc = load_fabric(name), load_fabric("ddc")
     assert (spec.host, spec.links) == (ddc.host, ddc.links)

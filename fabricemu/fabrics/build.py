@@ -52,6 +52,8 @@ def _build_clos(spec: ClosSpec, n_ranks: int) -> tuple[Network, Transport]:
     base = baseline(network, bare_transport(spec.transport))
     transport = build_transport(spec, base)
     network = replace(network, queue_bytes=queue_bytes(spec, network, base))
+    if not transport.rto_ps and (network.loss is not None or (network.queue_bytes >= 0).any()):
+        raise ConfigError("transport.rto: none, but links lose or queues have a limit")
     return replace(network, switching=build_switching(spec, network, transport, base)), transport
 
 

@@ -6,6 +6,7 @@ NSCC and RCCC scale as uet-htsim does: steps with the bandwidth-delay product ov
 
 from typing import assert_never
 
+from fabricemu.errors import ConfigError
 from fabricemu.fabrics.baseline import Baseline
 from fabricemu.fabrics.transport import (
     CongestionParameters,
@@ -121,6 +122,7 @@ def _uec(congestion: Congestion, base: Baseline, trims: bool) -> Uec:
     scale = base.bdp_bytes / SCALE_BYTES
     payload = base.payload_bytes
     max_window = _max_window(congestion, base)
+    min_window = _min_window(congestion, base, max_window)
     target = base.rtt_ps * 3 // 4 if trims else base.rtt_ps
     return Uec(
         rate_bps=base.rate_bps,
@@ -128,7 +130,7 @@ def _uec(congestion: Congestion, base: Baseline, trims: bool) -> Uec:
         target_ps=int(_number(nscc.target, target)),
         max_window=max_window,
         init_window=_init_window(congestion, base, max_window),
-        min_window=_bytes(nscc.min_window, base, "1 packet"),
+        min_window=min_window,
         alpha=_number(nscc.alpha, 4 * payload * scale / SCALE_US) / US,
         fair=_number(nscc.fair, 5 * payload * scale),
         eta=_number(nscc.eta, 0.15 * payload * scale),
@@ -149,6 +151,15 @@ def _max_window(congestion: Congestion, base: Baseline) -> int:
     if given.max_window == "auto":
         return max(base.bdp_bytes * 3 // 2, base.packet_bytes)
     return base.frame_bytes(given.max_window)
+
+
+def _min_window(congestion: Congestion, base: Baseline, max_window: int) -> int:
+    least = _bytes(congestion.nscc.min_window, base, "1 packet")
+    if least > max_window:
+        raise ConfigError(
+            f"congestion.nscc.min_window: {least} bytes is more than max_window, {max_window} bytes"
+        )
+    return least
 
 
 def _init_window(congestion: Congestion, base: Baseline, max_window: int) -> int:

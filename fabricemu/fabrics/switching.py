@@ -22,11 +22,11 @@ RESPONSE_QUANTA = {10: 67, 25: 80, 40: 118, 50: 147, 100: 394, 200: 453, 400: 90
 
 def queue_bytes(spec: ClosSpec, network: Network, base: Baseline) -> Ints:
     """Return the limit of waiting data bytes of each port, (n_ports,); -1 without limit."""
-    share = _rate_share(network)
-    if not str(spec.clos.queue).endswith("BDP"):
-        return _scaled(network.queue_bytes, share)
-    limit = np.where(_on_switch(network), base.frame_bytes(spec.clos.queue), -1)
-    return _scaled(limit, share)
+    limit = network.queue_bytes
+    if str(spec.clos.queue).endswith("BDP"):
+        free = _on_switch(network) & (limit < 0)  # a topology file may limit some ports
+        limit = np.where(free, base.frame_bytes(spec.clos.queue), limit)
+    return _scaled(limit, _rate_share(network))
 
 
 def build_switching(

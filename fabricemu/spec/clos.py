@@ -67,6 +67,8 @@ class ClosParams(TopologyParams):
         problems = []
         if len(kinds) == 2:
             problems.append("bands: bytes and fractions; expected one or the other")
+        elif self.queue == "unbounded" and kinds == {True}:
+            problems.append("bands: fractions of an unbounded queue; expected bytes, or a queue")
         elif sorted(set(self.bands)) != self.bands:
             problems.append(f"bands: {self.bands}; expected ascending limits")
         if self.choice != "adaptive" and self.bands:
@@ -75,8 +77,6 @@ class ClosParams(TopologyParams):
             problems.append("refresh: changes nothing without bands")
         if self.weighted and self.choice == "round-robin":
             problems.append("weighted: changes nothing with choice 'round-robin'")
-        if self.queue == "unbounded" and True in kinds:
-            problems.append("bands: fractions of an unbounded queue; expected bytes, or a queue")
         return accept(self, problems)
 
     @property

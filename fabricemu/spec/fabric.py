@@ -45,11 +45,24 @@ class ClosSpec(_Fabric):
     def _check(self) -> "ClosSpec":
         problems = nic_problems(self.transport, self.congestion)
         problems += ethernet_problems(self.transport, self.congestion, self.switch, self.clos)
+        if self.transport.rto == "none" and self._losses():
+            problems.append(f"transport.rto: none with {self._losses()[0]}; expected a time")
         if self.host.nic_latency + self.links.host_latency < 1:
             problems.append("links.host_latency: 0 with nic_latency 0; expected a positive sum")
         if self.clos.switch_latency + self.links.fabric_latency < 1:
             problems.append("links.fabric_latency: 0 with switch_latency 0; expected more")
         return accept(self, problems)
+
+    def _losses(self) -> list[str]:
+        """Return what packets can be lost by."""
+        losses = {
+            "a bounded clos.queue": self.clos.queue != "unbounded",
+            "a lossy class in a bounded switch.buffer": self.switch.drops_when_full,
+            "links.loss_rate": self.links.loss_rate > 0,
+            "links that lose, [[loss]]": any(item.rate for item in self.loss),
+            "links that go down, [[changes]]": any(item.state == "down" for item in self.changes),
+        }
+        return [name for name, given in losses.items() if given]
 
     @property
     def queue_bytes(self) -> int:

@@ -12,7 +12,6 @@ _WANTED = {
     "bool_type": "expected true or false",
     "string_type": "expected text",
     "list_type": "expected a list",
-    "missing": "is missing",
     "model_type": "expected a table",
     "string_pattern_mismatch": "expected a name without slashes or a leading dot",
 }
@@ -72,6 +71,8 @@ def _placed(path: str, text: str, known: list[str]) -> str:
 
 
 def _what(kind: str, value: object, item: Any, path: str, model: type[BaseModel]) -> str:
+    if kind == "missing":
+        return "missing; expected a value"
     if kind == "extra_forbidden":
         return f"unknown key; {hint(path, model)}"
     if kind == "literal_error":

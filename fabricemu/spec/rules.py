@@ -107,14 +107,7 @@ def ethernet_problems(
 ) -> list[str]:
     """Return what is wrong between NIC and packet switches."""
     control = congestion.control
-    lossy = "clos.queue" if clos.queue != "unbounded" else "switch.buffer"
-    loses = clos.queue != "unbounded" or switch.drops_when_full
     checks = [
-        (
-            transport.rto == "none" and loses,
-            f"transport.rto: none with a bounded {lossy}; expected a time"
-            + (" or auto" if transport.protocol == "uec" else ""),
-        ),
         (
             control in MARK_DRIVEN and "none" in (switch.ecn_low, switch.ecn_high),
             f"switch.ecn_low: none with congestion.control {control!r}, which lives by marks;"
@@ -171,7 +164,7 @@ def _trim_problems(transport: TransportSpec, switch: Switch, clos: ClosParams) -
             f" {transport.frame_bytes}",
         ),
     ]
-    return found(checks)
+    return found(checks)[:1]
 
 
 def ddc_problems(transport: TransportSpec, congestion: Congestion) -> list[str]:
