@@ -1,11 +1,25 @@
 """Presets, files that extend them, overrides, and what is said about mistakes."""
 
 import json
+import shlex
+from pathlib import Path
 
 import pytest
 
 from fabricemu.errors import ConfigError
 from fabricemu.spec.presets import json_schema, load_fabric, preset_names, resolved_toml
+
+PAGE = Path(__file__).parents[1] / "docs" / "presets.md"
+
+
+def options_of_uet_htsim():
+    """Return the overrides in each row of the table of options."""
+    cells = [
+        line.split("|")[2] for line in PAGE.read_text().splitlines() if line.startswith("| `-")
+    ]
+    rows = [shlex.split(cell.replace("`", " ")) for cell in cells]
+    overrides = [[row[at + 1] for at, word in enumerate(row) if word == "--set"] for row in rows]
+    return [row for row in overrides if row]
 
 
 def write(tmp_path, text, name="mine.toml"):
@@ -29,6 +43,17 @@ def test_all_promised_presets_exist():
 def test_a_resolved_preset_loads_as_itself(name, tmp_path):
     spec = load_fabric(name)
     assert load_fabric(write(tmp_path, resolved_toml(spec))) == spec
+
+
+def test_the_page_of_presets_names_all():
+    text = PAGE.read_text()
+    assert [name for name in preset_names() if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("overrides", options_of_uet_htsim(), ids=" ".join)
+def test_options_of_uet_htsim_change_its_preset(overrides):
+    changed = load_fabric("uet-nscc", overrides) != load_fabric("uet-nscc")
+    assert changed or overrides == ["transport.balance=mixed"]
 
 
 @pytest.mark.parametrize("name", preset_names())
