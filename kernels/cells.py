@@ -37,7 +37,7 @@ def send_control(state, part, dev, leaf, target, kind, voq, value, now):
     config = state.config[0]
     p = next_lane(state, dev, leaf, target)
     port.advance(state, part, p, now)
-    slot = ring.push(state, part, config["fifos"] * p + CONTROL)
+    slot = ring.push(state, part, port.FIFOS * p + CONTROL)
     if slot == NONE:
         return
     entry = state.entries[slot]
@@ -60,7 +60,7 @@ def send_cell(state, part, dev, leaf, target, voq, payload, flags, now):
         size = config["cell_bytes"]
     p = next_lane(state, dev, leaf, target)
     port.advance(state, part, p, now)
-    slot = ring.push(state, part, config["fifos"] * p + BULK)
+    slot = ring.push(state, part, port.FIFOS * p + BULK)
     if slot == NONE:
         return size
     source = state.voqs[voq]

@@ -111,6 +111,7 @@ def to_port(state, part, dev, voq, slot, now):
     p = dev["first_port"] + address_of(state, voq) - leaf["first_address"]
     place = port.enqueue(state, part, p, voq & 1, slot, now)
     if place != NONE:
+        ring.copy_extras(state, slot, place)
         state.trails[place] = state.trails[slot]
         state.trails[place]["released"] = now
 

@@ -1,4 +1,8 @@
-"""A port: two classes in strict priority, FIFO within each, drained when touched."""
+"""A port with two FIFOs, control before data, drained when touched.
+
+All ports of cell fabrics, and of Ethernet switches with nothing beyond docs/model.md; where
+there is more, ``switch`` has the rules.
+"""
 
 import numpy as np
 from fabricemu.kernels import ring
@@ -6,6 +10,7 @@ from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels._view import prefetch
 from fabricemu.kernels.state import BULK, CONTROL, INF, NONE
 
+FIFOS = 2
 SOON = 2  # entries, one cache line: what waits may have been written long ago
 PS_PER_BYTE_AT_1_BPS = 8_000_000_000_000
 
@@ -42,11 +47,10 @@ def transmit(state, part, p, slot, start):
 def depart(state, part, p, start):
     """Start the next waiting entry of port ``p``, control first."""
     port = state.ports[p]
-    ring_of = state.config[0]["fifos"] * p
-    out = state.outs[ring_of]
+    out = state.outs[FIFOS * p]
     is_bulk = out["committed"] == out["tail"]
     if is_bulk:
-        out = state.outs[ring_of + 1]
+        out = state.outs[FIFOS * p + BULK]
     slot = out["offset"] + (out["committed"] & out["mask"])
     prefetch(state.entries, out["offset"] + ((out["committed"] + SOON) & out["mask"]))
     out["committed"] += 1
@@ -100,10 +104,10 @@ def enqueue(state, part, p, lane, source, now):
     limited = port["limited"] and lane == BULK
     if limited and not is_idle(port, now) and overflows(state, p, size, now):
         return NONE
-    slot = ring.push(state, part, state.config[0]["fifos"] * p + lane)
+    slot = ring.push(state, part, FIFOS * p + lane)
     if slot == NONE:
         return NONE
-    ring.copy_packet(state, source, slot)
+    state.entries[slot] = state.entries[source]
     start_or_wait(state, part, p, lane, slot, now)
     return slot
 
@@ -114,7 +118,7 @@ def start_or_wait(state, part, p, lane, slot, now):
     port = state.ports[p]
     size = np.int64(state.entries[slot]["bytes"])
     if is_idle(port, now):
-        state.outs[state.config[0]["fifos"] * p + lane]["committed"] += 1
+        state.outs[FIFOS * p + lane]["committed"] += 1
         if port["limited"]:
             state.limits[p]["serving"] = size if lane == BULK else 0
         transmit(state, part, p, slot, now)
@@ -129,7 +133,7 @@ def start_or_wait(state, part, p, lane, slot, now):
 @inlined
 def ask_ahead(state, p):
     """Ask for the entry that port ``p`` starts next: it may have waited long in a far cache."""
-    out = state.outs[state.config[0]["fifos"] * p + BULK]
+    out = state.outs[FIFOS * p + BULK]
     prefetch(state.entries, out["offset"] + (out["committed"] & out["mask"]))
 
 

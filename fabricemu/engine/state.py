@@ -25,6 +25,8 @@ def build(
     network: Network, transport: Transport, program: Program, seed: int, parts: int
 ) -> kernel.State:
     """Return the state at time 0."""
+    if network.ddc is None and (tagged(network, transport) or stamped(transport)):
+        network = switch_state.with_switching(network)
     conns = program_state.Connections(program)
     mailboxes = program_state.Mailboxes(program)
     pairs = pairs_of(network, transport, program)

@@ -1,5 +1,7 @@
 """What packet switches do beyond two FIFOs a port, as arrays of the kernels."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,39 @@ from fabricemu.kernels import state as kernel
 Ints = NDArray[np.int64]
 PAUSE_ROWS = 1 << 14  # intervals of one part between two returns to Python
 MBPS = 10**6
+
+
+def with_switching(network: Network) -> Network:
+    """Return a network whose switches carry what packets tell, if they do nothing else."""
+    if network.switching is not None:
+        return network
+    none, one = np.full(network.n_ports, -1), np.zeros(1, np.int64)
+    nothing = Switching(
+        weight=one,
+        lossless=one,
+        qp_class=(0,),
+        ecn_low=none,
+        ecn_high=none,
+        ecn_max=0,
+        ecn_at_enqueue=False,
+        trim_bytes=0,
+        buffer_bytes=-1,
+        reserved_bytes=0,
+        headroom=np.zeros_like(none),
+        alpha=0,
+        alpha_lossy=0,
+        pfc=np.zeros_like(none),
+        xoff_bytes=-1,
+        xon_bytes=0,
+        pause_bytes=64,
+        pause_response_ps=0,
+        weighted=False,
+        bands=np.zeros(0, np.int64),
+        refresh_ps=0,
+        flowlet_gap_ps=0,
+        flowlet_entries=0,
+    )
+    return replace(network, switching=nothing)
 
 
 def switches(network: Network, seed: int, parts: int) -> dict[str, Array]:
