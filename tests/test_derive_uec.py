@@ -241,6 +241,22 @@ def test_a_least_window_above_the_largest_is_refused():
         built("congestion.nscc.min_window=2000 packets")
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["congestion.nscc.init_window=4149"],
+        ["congestion.nscc.max_window=1kB"],
+        ["congestion.nscc.min_window=100"],
+        ["congestion.control=constant", "congestion.constant.window=1kB"],
+        ["congestion.control=rccc", "congestion.rccc.max_window=1kB"],
+    ],
+)
+def test_a_window_of_less_than_a_packet_is_refused(overrides):
+    key = overrides[-1].partition("=")[0]
+    with pytest.raises(ConfigError, match=rf"{key}: \d+ bytes; expected at least a full packet"):
+        built(*overrides)
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_the_smallest_fabrics_have_an_rtt_too(ranks):
     # host and leaf: two links there and two back

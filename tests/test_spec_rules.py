@@ -49,6 +49,16 @@ def complaint(name, *overrides):
             ["congestion.dcqcn.window=1 BDP"],
             "transport.ack_every: 16 with congestion.dcqcn.window",
         ),
+        (
+            "clos-ecmp",
+            ["congestion.control=swift", EACH, "congestion.swift.flow_min=100"],
+            "congestion.swift.flow_min: 100.0; expected less than flow_max",
+        ),
+        (
+            "clos-ecmp",
+            ["congestion.control=swift", EACH, "congestion.swift.max_window=0.001"],
+            "congestion.swift.max_window: 0.001; expected at least min_window",
+        ),
         ("ddc", [EACH, "congestion.control=hpcc"], "needs the stamps of packet switches"),
         ("ddc", ["congestion.control=dcqcn"], "'dcqcn' lives by marks, and a cell fabric makes"),
         ("ddc", ["transport.balance=reps"], "transport.balance: changes nothing over a cell"),

@@ -121,16 +121,15 @@ def _uec(congestion: Congestion, base: Baseline, trims: bool) -> Uec:
     nscc = congestion.nscc
     scale = base.bdp_bytes / SCALE_BYTES
     payload = base.payload_bytes
-    max_window = _max_window(congestion, base)
-    min_window = _min_window(congestion, base, max_window)
+    least, first, most = _windows(congestion, base)
     target = base.rtt_ps * 3 // 4 if trims else base.rtt_ps
     return Uec(
         rate_bps=base.rate_bps,
         rtt_ps=base.rtt_ps,
         target_ps=int(_number(nscc.target, target)),
-        max_window=max_window,
-        init_window=_init_window(congestion, base, max_window),
-        min_window=min_window,
+        max_window=most,
+        init_window=first,
+        min_window=least,
         alpha=_number(nscc.alpha, 4 * payload * scale / SCALE_US) / US,
         fair=_number(nscc.fair, 5 * payload * scale),
         eta=_number(nscc.eta, 0.15 * payload * scale),
@@ -145,28 +144,34 @@ def _uec(congestion: Congestion, base: Baseline, trims: bool) -> Uec:
     )
 
 
-def _max_window(congestion: Congestion, base: Baseline) -> int:
-    """Return 1.5 BDP, not rounded to packets, unless the control's table says."""
-    given = congestion.rccc if congestion.control == "rccc" else congestion.nscc
-    if given.max_window == "auto":
-        return max(base.bdp_bytes * 3 // 2, base.packet_bytes)
-    return base.frame_bytes(given.max_window)
-
-
-def _min_window(congestion: Congestion, base: Baseline, max_window: int) -> int:
-    least = _bytes(congestion.nscc.min_window, base, "1 packet")
-    if least > max_window:
+def _windows(congestion: Congestion, base: Baseline) -> tuple[int, int, int]:
+    """Return the least, the first and the largest window in bytes."""
+    nscc, control = congestion.nscc, congestion.control
+    owner = "rccc" if control == "rccc" else "nscc"
+    one_and_a_half = max(base.bdp_bytes * 3 // 2, base.packet_bytes)  # not in whole packets
+    given = congestion.rccc.max_window if owner == "rccc" else nscc.max_window
+    most = _window(f"{owner}.max_window", given, base, one_and_a_half)
+    if control == "constant":
+        first = _window("constant.window", congestion.constant.window, base, most)
+    else:
+        first = _window("nscc.init_window", nscc.init_window, base, most)
+    least = _window("nscc.min_window", nscc.min_window, base, base.packet_bytes)
+    if least > most:
         raise ConfigError(
-            f"congestion.nscc.min_window: {least} bytes is more than max_window, {max_window} bytes"
+            f"congestion.nscc.min_window: {least} bytes is more than max_window, {most} bytes"
         )
-    return least
+    return least, first, most
 
 
-def _init_window(congestion: Congestion, base: Baseline, max_window: int) -> int:
-    """Return the first window, which is the only one of ``constant``."""
-    constant = congestion.control == "constant"
-    given = congestion.constant.window if constant else congestion.nscc.init_window
-    return max_window if given == "auto" else base.frame_bytes(given)
+def _window(key: str, amount: int | str, base: Baseline, auto: int) -> int:
+    """Return a window in bytes; one that is less than a packet would let nothing through."""
+    size = auto if amount == "auto" else base.frame_bytes(amount)
+    if size < base.packet_bytes:
+        raise ConfigError(
+            f"congestion.{key}: {size} bytes; expected at least a full packet,"
+            f" {base.packet_bytes} bytes"
+        )
+    return size
 
 
 def _bytes(amount: int | str, base: Baseline, auto: str) -> int:

@@ -109,6 +109,11 @@ def _rate_share(network: Network) -> NDArray[np.float64]:
     return np.ones(network.n_ports)
 
 
+def _normal_rate(network: Network) -> NDArray[np.float64]:
+    """Return the rate in bit/s for which each port was built, (n_ports,)."""
+    return np.asarray(network.rate_bps / _rate_share(network))
+
+
 def _none_is(number: int, value: int | str) -> int:
     """Return ``value``, or ``number`` for a word that stands for none."""
     return number if isinstance(value, str) else value
@@ -120,7 +125,7 @@ def _marking(spec: ClosSpec, network: Network, base: Baseline) -> tuple[Ints, In
     ports = _on_switch(network)
     if not _marks_to_hosts(spec):
         ports &= ~_to_host(network)
-    normal = network.rate_bps / _rate_share(network)
+    normal = _normal_rate(network)
     most = 1.0
     for rate in np.unique(normal[ports]):
         alike = ports & (normal == rate)
@@ -174,7 +179,7 @@ def _pause_response_ps(switch: Switch, network: Network) -> int:
     """Return the given time, or the longest by the rates of the switches' ports."""
     if isinstance(switch.pause_response, int):
         return switch.pause_response
-    rates = np.unique(network.rate_bps[_on_switch(network)])
+    rates = np.unique(_normal_rate(network)[_on_switch(network)])
     return max(_response_ps(int(rate)) for rate in rates)
 
 
@@ -205,7 +210,8 @@ def _headroom(switch: Switch, network: Network, transport: Transport, response: 
     if isinstance(switch.headroom, int):
         return switch.headroom * _paused_by(switch, network)
     both_ways = network.latency_ps + network.latency_ps[network.peer] + response
-    under_way = np.ceil(network.rate_bps[network.peer] / 8e12 * both_ways).astype(np.int64)
+    rate = _normal_rate(network)[network.peer]
+    under_way = np.ceil(rate / 8e12 * both_ways).astype(np.int64)
     packet = transport.mtu + transport.header_bytes + transport.gap_bytes
     frame = switch.pause_bytes + transport.gap_bytes
     return (under_way + 3 * packet + frame) * _paused_by(switch, network)

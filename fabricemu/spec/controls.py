@@ -3,7 +3,7 @@
 What is ``auto`` follows from the network, see ``fabricemu.fabrics.congestion``.
 """
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fabricemu.spec.fields import (
     Amount,
@@ -13,7 +13,7 @@ from fabricemu.spec.fields import (
     TimeOrAuto,
     TimePs,
 )
-from fabricemu.spec.table import MAX_TIME, Table
+from fabricemu.spec.table import MAX_TIME, Table, accept
 
 
 class DctcpParams(Table):
@@ -56,6 +56,15 @@ class SwiftParams(Table):
     max_window: NumberOrAuto = Field(
         default="auto", description="packets; auto: 4 BDP (assumed, above what the target holds)"
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> "SwiftParams":
+        problems = []
+        if self.flow_min >= self.flow_max:
+            problems.append(f"flow_min: {self.flow_min}; expected less than flow_max")
+        if isinstance(self.max_window, float) and self.max_window < self.min_window:
+            problems.append(f"max_window: {self.max_window}; expected at least min_window")
+        return accept(self, problems)
 
 
 class HpccParams(Table):
