@@ -17,12 +17,14 @@ from fabricemu.results.outcome import Outcome
 from fabricemu.workloads.program import Algorithm, Program
 from tests.reference import DeadlockError, ReferenceResult
 from tests.reference import simulate as simulate_reference
+from tests.reference.switch_port import LosslessDropError
 
 JIT = not numba.config.DISABLE_JIT
 MESSAGE = (
     *("src", "dst", "bytes", "packets", "collective", "part", "step"),
     *("created", "first_tx", "sent", "completing", "delivered", "acked", "retransmits"),
     *("voq_in", "voq_head", "voq_out", "last_cell", "released"),
+    *("pause", "paused_host", "first_pass", "marks", "trims"),
 )
 OF_OP = {"op_start": "op_start_ps", "op_finish": "op_finish_ps"}
 OF_PORT = {
@@ -30,10 +32,15 @@ OF_PORT = {
     "tx_packets": "link_packets",
     "drops": "link_drops",
     "peak": "link_peak_bytes",
+    "marks": "link_marks",
+    "trims": "link_trims",
+    "lost": "link_lost",
 }
+PAUSES = ("link", "traffic_class", "start_ps", "end_ps")
 OF_DEVICE = {
     **{name: name for name in ("requests", "credits", "blocked", "cells")},
     **{name: name for name in ("retransmits", "timeouts", "nacks", "duplicates", "discards")},
+    "cnps": "cnps",
     "reorder": "depth",
 }
 
@@ -94,13 +101,17 @@ def assert_agrees(
     Returns
     -------
     Run or None
-        The engine's run; None if the program cannot finish.
+        The engine's run; None if the program cannot finish, or a lossless class lost a packet.
     """
-    expected = attempt(simulate_reference, DeadlockError, network, transport, program, seed)
+    failures = (DeadlockError, LosslessDropError)
+    expected = attempt(simulate_reference, failures, network, transport, program, seed)
     engine = partial(run, seed=seed, threads=threads)
-    found = attempt(engine, EngineError, network, transport, program)
+    found = attempt(engine, (EngineError,), network, transport, program)
     if isinstance(expected, DeadlockError):
-        assert "cannot finish" in str(found)
+        assert "cannot finish" in str(found) or "deadlock" in str(found), found
+        return None
+    if isinstance(expected, LosslessDropError):
+        assert f"a packet of lossless class {expected.data_class}" in str(found), found
         return None
     assert isinstance(found, Run), f"the engine alone fails: {found}"
     assert_messages(program, expected, found)
@@ -108,11 +119,13 @@ def assert_agrees(
     return found
 
 
-def attempt(simulator: Callable[..., Any], failure: type[Exception], *case: Any) -> Any:
+def attempt(
+    simulator: Callable[..., Any], failures: tuple[type[Exception], ...], *case: Any
+) -> Any:
     """Return what a simulator returns, or the error that it raises."""
     try:
         return simulator(*case)
-    except failure as error:
+    except failures as error:
         return error
 
 
@@ -151,6 +164,8 @@ def assert_counters(expected: ReferenceResult, found: Outcome) -> None:
         counters = found.device[own]
         assert_same(name, values + [0] * (len(counters) - len(values)), counters)
     assert found.retransmits == sum(expected.retransmits)
+    rows = zip(*(found.pauses[name].tolist() for name in PAUSES), strict=True)
+    assert_same("pauses", sorted(expected.pauses), sorted(rows))
 
 
 def assert_same(name: str, expected: Iterable[object], found: Iterable[object]) -> None:

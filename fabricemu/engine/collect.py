@@ -28,6 +28,11 @@ COPIED = (
     "last_cell",
     "released",
     "last_cell_bytes",
+    "first_pass",
+    "pause",
+    "paused_host",
+    "marks",
+    "trims",
 )
 
 
