@@ -302,8 +302,8 @@ class _Run:
 
     def _sent(self) -> collect.Ints:
         """Return packets and cells sent through each port."""
-        rings = self.state.outs[: 2 * self.network.n_ports]["committed"]
-        sent: collect.Ints = rings.reshape(-1, 2).sum(axis=1)
+        rings = self.state.outs[: int(self.state.config[0]["port_rings"])]["committed"]
+        sent: collect.Ints = rings.reshape(self.network.n_ports, -1).sum(axis=1)
         return sent
 
     def _device_counters(self) -> dict[str, collect.Ints]:
