@@ -131,6 +131,7 @@ def begin_send(state, part, host, op, now):
     own = state.messages[m]
     own["qp"] = NONE
     own["first_tx"] = now
+    own["first_pass"] = now
     own["sent"] = now
     own["packets"] = 0
     own["completing"] = 0
