@@ -105,7 +105,7 @@ def test_no_choice_of_paths_beats_the_bound(full, share, lanes):
             after.append((free[key], packet, lane))
         arrivals = after
     columns = [np.array([[time] for time in row]) for row in (full, last)]
-    bound = _many_paths(*columns, np.array([n]), np.array([len(full)]))
+    bound = _many_paths(*columns, np.array([n]))
     assert bound <= max(at for at, _, _ in arrivals)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fabricemu.fabrics.network import Ints, Network
+from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.paths import Paths
 from fabricemu.fabrics.timing import tx_ps
 from fabricemu.fabrics.transport import Transport
@@ -49,31 +49,10 @@ def baseline(network: Network, transport: Transport) -> Baseline:
     """Return the measures of ``network`` for packets and ACKs as those of ``transport``."""
     return Baseline(
         rate_bps=int(network.rate_bps[0]),
-        rtt_ps=_largest_rtt_ps(network, transport),
+        rtt_ps=Paths(network, transport).largest_rtt_ps() or _turn_ps(network, transport),
         payload_bytes=transport.mtu,
         packet_bytes=transport.mtu + transport.header_bytes,
     )
-
-
-def _largest_rtt_ps(network: Network, transport: Transport) -> int:
-    """Return the largest RTT between ranks that do not share a scale-up domain."""
-    paths = Paths(network, transport)
-    sources = _one_rank_an_edge(network)
-    ranks, rails = np.arange(network.n_ranks), np.arange(network.nic_ports)
-    src, dst, rail = np.meshgrid(sources, ranks, rails, indexing="ij")
-    apart = src // network.scale_up != dst // network.scale_up
-    if not apart.any():
-        return _turn_ps(network, transport)
-    src, dst, rail = src[apart], dst[apart], rail[apart]
-    return int(paths.unloaded_ps(src, dst, transport.mtu, rail, acked=True).max())
-
-
-def _one_rank_an_edge(network: Network) -> Ints:
-    """Return ranks from which all distances are seen: one suffices in a regular fabric."""
-    if network.routes is None:
-        return np.zeros(1, dtype=np.int64)
-    first = np.unique(network.routes.edge, return_index=True)[1]
-    return np.unique(first // network.nic_ports)
 
 
 def _turn_ps(network: Network, transport: Transport) -> int:

@@ -6,6 +6,7 @@ from fabricemu.errors import ConfigError
 from fabricemu.fabrics.baseline import Baseline, baseline
 from fabricemu.fabrics.congestion import CONTROLS, congestion_parameters
 from fabricemu.fabrics.ddc import build_ddc
+from fabricemu.fabrics.faults import broken
 from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.switching import build_switching, queue_bytes
 from fabricemu.fabrics.timing import tx_ps
@@ -51,6 +52,7 @@ def _build_clos(spec: ClosSpec, n_ranks: int) -> tuple[Network, Transport]:
     spec, network = wire(spec, n_ranks)
     base = baseline(network, bare_transport(spec.transport))
     transport = build_transport(spec, base)
+    network = broken(spec, network)
     network = replace(network, queue_bytes=queue_bytes(spec, network, base))
     if not transport.rto_ps and (network.loss is not None or (network.queue_bytes >= 0).any()):
         raise ConfigError("transport.rto: none, but links lose or queues have a limit")

@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 
 from fabricemu.fabrics.build import build
-from fabricemu.fabrics.network import Ddc, Ints, Kind, Network
+from fabricemu.fabrics.fault_rows import fault_rows
+from fabricemu.fabrics.network import Ddc, Network
 from fabricemu.fabrics.paths import Paths
+from fabricemu.fabrics.tiers import Tiers, planes_of, rails_of
 from fabricemu.fabrics.timing import tx_ps
-from fabricemu.fabrics.walk import Distance
-from fabricemu.spec.fabric import DdcSpec, FabricSpec
+from fabricemu.fabrics.ways import DOMAIN
+from fabricemu.spec.fabric import ClosSpec, DdcSpec, FabricSpec
 
 MODULE_BPS = 800 * 10**9  # an OSFP module: 8 lanes of 100G, or 2 x 400G
 ELEMENTS_PER_BOX = 4  # MERU800BFA: 1,024 lanes, 2 Ramon3 of 2 x 256 (facebook/fboss)
@@ -19,8 +21,9 @@ def describe(spec: FabricSpec, n_ranks: int) -> dict[str, Any]:
     """Return boxes, cables, capacity and idle times of a fabric for ``n_ranks`` hosts.
 
     Keys ending in ``_ps``, ``_bps`` and ``_bytes`` are in these units. ``fabric_modules`` are
-    800G optics between boxes; ``leaf_speedup`` is uplink over host capacity of a full leaf
-    for full packets, net of cell headers.
+    800G optics between boxes; ``oversubscription`` is capacity down over capacity up of the worst
+    box of each kind; ``leaf_speedup`` is uplink over host capacity of a full leaf for full
+    packets, net of cell headers.
 
     Raises
     ------
@@ -28,28 +31,26 @@ def describe(spec: FabricSpec, n_ranks: int) -> dict[str, Any]:
         If the hosts do not fit the fabric.
     """
     network, transport = build(spec, n_ranks)
-    paths = Paths(network, transport)
-    fabric = _fabric_ports(network)
+    tiers = Tiers(network)
     content: dict[str, Any] = {
         "fabric": spec.name,
         "kind": spec.kind,
-        "ranks": n_ranks,
+        "ranks": network.n_ranks,
         "boxes": _boxes(network),
-        "links": _links(network, fabric),
-        "fabric_modules": -(-int(network.rate_bps[fabric].sum()) // MODULE_BPS),
-        "bisection_bps": _bisection_bps(network, fabric),
-        "paths": _path_rows(paths),
+        "planes": planes_of(network),
+        "rails": rails_of(network),
+        "links": _links(network, tiers),
+        "fabric_modules": -(-int(network.rate_bps[tiers.fabric].sum()) // MODULE_BPS),
+        "bisection_bps": tiers.bisection_bps(),
+        "oversubscription": tiers.oversubscription(),
+        "paths": _path_rows(Paths(network, transport)),
     }
-    if isinstance(spec, DdcSpec) and network.ddc is not None:
+    if isinstance(spec, ClosSpec):
+        content |= fault_rows(spec, network)
+    elif network.ddc is not None:
         content["leaf_speedup"] = _speedups(spec)
         content["credit_loop_ps"] = _credit_loop_ps(network, network.ddc)
     return content
-
-
-def _fabric_ports(network: Network) -> Ints:
-    """Return the ports between boxes: neither end is a host."""
-    near = network.kind[network.device_of] != Kind.HOST
-    return np.flatnonzero(near & near[network.peer])
 
 
 def _boxes(network: Network) -> dict[str, int]:
@@ -60,40 +61,30 @@ def _boxes(network: Network) -> dict[str, int]:
     return boxes
 
 
-def _links(network: Network, fabric: Ints) -> dict[str, int]:
+def _links(network: Network, tiers: Tiers) -> dict[str, int]:
     hosts = network.n_ranks * network.nic_ports
     scale_up = network.n_ranks if network.scale_up > 1 else 0
-    return {"host": hosts, "fabric": len(fabric) // 2, "scale_up": scale_up}
-
-
-def _bisection_bps(network: Network, fabric: Ints) -> int:
-    """Return what one half of the hosts can send to the other, frames only in cell fabrics."""
-    hosts = network.n_ranks * network.nic_ports * int(network.rate_bps[0])
-    leaf = np.array([name.startswith("leaf") for name in network.names])
-    uplinks = int(network.rate_bps[fabric[leaf[network.device_of[fabric]]]].sum())
-    if network.ddc is not None:
-        ddc = network.ddc
-        uplinks = uplinks * (ddc.cell_bytes - ddc.cell_header_bytes) // ddc.cell_bytes
-    one_leaf = np.count_nonzero(leaf) == 1
-    return (hosts if one_leaf else min(hosts, uplinks)) // 2
+    return {"host": hosts, "fabric": len(tiers.fabric) // 2, "scale_up": scale_up}
 
 
 def _path_rows(paths: Paths) -> list[dict[str, int | str]]:
-    """Return hops and idle times of each distance that occurs."""
-    table, mtu = paths.table, paths.transport.mtu
-    rows: list[dict[str, int | str]] = []
-    for distance in Distance:
-        hops = int(np.count_nonzero(table.rate[distance]))
-        if hops:
-            rows.append(
-                {
-                    "distance": distance.name.lower(),
-                    "hops": hops,
-                    "latency_ps": int(table.latency[distance].sum()),
-                    "packet_ps": int(paths.idle_ps(distance, mtu)),
-                }
-            )
-    return rows
+    """Return hops and idle times of each distance that occurs, of the slowest path there."""
+    hops, mtu = paths.table.hops, paths.transport.mtu
+    over_fabric = paths.ways.both_ways()[0]
+    groups = [("domain", np.array([DOMAIN]))] if hops[DOMAIN] else []
+    for count in np.unique(hops[over_fabric]):
+        name = "leaf" if count == 2 else "fabric"
+        groups.append((name, np.unique(over_fabric[hops[over_fabric] == count])))
+    return [
+        {
+            "distance": name,
+            "switches": int(hops[rows[0]]) - 1,
+            "hops": int(hops[rows[0]]),
+            "latency_ps": int(paths.table.latency[rows].sum(axis=1).max()),
+            "packet_ps": int(paths.idle_ps(rows, mtu).max()),
+        }
+        for name, rows in groups
+    ]
 
 
 def _speedups(spec: DdcSpec) -> dict[str, float]:

@@ -13,10 +13,8 @@ from fabricemu.fabrics.clos import CHOICE
 from fabricemu.fabrics.hosts import host_group, scale_up
 from fabricemu.fabrics.link_list import Link, LinkList, Node
 from fabricemu.fabrics.network import Ints, Kind, Network
-from fabricemu.fabrics.wiring import Cables, Group, assemble
+from fabricemu.fabrics.wiring import LOSS_UNITS, Cables, Group, assemble
 from fabricemu.spec.fabric import ClosSpec
-
-LOSS_UNIT = 2**32  # Network.loss counts in parts of 2^-32
 
 
 def settled(spec: ClosSpec, content: LinkList) -> ClosSpec:
@@ -82,8 +80,6 @@ def _loss(network: Network, cables: Sequence[Cables], links: Sequence[Link]) -> 
     if not any(link.loss for link in links):
         return None
     loss = np.zeros(network.n_ports, dtype=np.int64)
-    device, port = (
-        np.hstack([getattr(cable, name) for cable in cables]) for name in ("device", "port")
-    )
-    loss[network.port_ptr[device] + port] = [round(link.loss * LOSS_UNIT) for link in links]
+    ports = np.hstack([network.port_ptr[cable.device] + cable.port for cable in cables])
+    loss[ports] = [round(link.loss * LOSS_UNITS) for link in links]
     return loss

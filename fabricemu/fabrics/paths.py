@@ -1,16 +1,25 @@
 """What a path costs on an idle fabric, and what no run can beat.
 
-All paths between two ranks at one distance are alike in these regular fabrics, so a table of
-one path per distance answers for all pairs.
+A table has one row for all pairs of ranks whose paths are alike, see ``fabrics.ways``.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fabricemu.fabrics.network import Ints, Network
+from fabricemu.fabrics.network import Choice, Ints, Kind, Network
+from fabricemu.fabrics.routing import needs_tables
+from fabricemu.fabrics.table_ways import TableWays
 from fabricemu.fabrics.timing import tx_ps
-from fabricemu.fabrics.transport import Transport
-from fabricemu.fabrics.walk import Distance, spans, walk_all
+from fabricemu.fabrics.transport import Balance, Transport
+from fabricemu.fabrics.walk import RegularWays
+from fabricemu.fabrics.ways import Ways
+
+
+def ways_of(network: Network) -> Ways:
+    """Return the ways between the ranks of a network."""
+    if network.routes is not None and needs_tables(network):
+        return TableWays(network, network.routes)
+    return RegularWays(network)
 
 
 class Paths:
@@ -19,39 +28,33 @@ class Paths:
     def __init__(self, network: Network, transport: Transport) -> None:
         self.network = network
         self.transport = transport
-        self.leaf_span, self.pod_span = spans(network)
-        self.table = walk_all(network)
-
-    def distance(self, src: ArrayLike, dst: ArrayLike, rail: ArrayLike = 0) -> Ints:
-        """Return the ``Distance`` of NIC port ``rail`` of ranks ``src`` and ``dst``."""
-        net = self.network
-        src, dst, rail = np.asarray(src), np.asarray(dst), np.asarray(rail)
-        a, b = src * net.nic_ports + rail, dst * net.nic_ports + rail
-        far = np.where(a // self.pod_span == b // self.pod_span, Distance.POD, Distance.FAR)
-        near = np.where(a // self.leaf_span == b // self.leaf_span, Distance.LEAF, far)
-        domain = (src // net.scale_up == dst // net.scale_up) & (net.scale_up > 1)
-        outside = np.where(domain, Distance.DOMAIN, near)
-        return np.where(src == dst, Distance.SELF, outside).astype(np.int64)
+        self.ways = ways_of(network)
+        self.table = self.ways.table
+        self.many = (self.table.hops > 2) & _spreads(network, transport)
 
     def hops(self, src: ArrayLike, dst: ArrayLike, rail: ArrayLike = 0) -> Ints:
         """Return the number of links of the path, lanes included."""
-        return _pick(self._hop_count(), self.distance(src, dst, rail))
+        return _pick(self.table.hops, self.ways.row(src, dst, rail))
+
+    def switches_on_path(self, src: ArrayLike, dst: ArrayLike, rail: ArrayLike = 0) -> Ints:
+        """Return the switches on a shortest path; 1 over a scale-up switch, 0 to oneself."""
+        return self.ways.switches_on_path(src, dst, rail)
 
     def latency_ps(self, src: ArrayLike, dst: ArrayLike, rail: ArrayLike = 0) -> Ints:
         """Return the fixed delays of the packet hops of the path."""
         fixed = np.where(self.table.cell, 0, self.table.latency).sum(axis=1)
-        return _pick(fixed, self.distance(src, dst, rail))
+        return _pick(fixed, self.ways.row(src, dst, rail))
 
     def cell_latency_ps(self, src: ArrayLike, dst: ArrayLike, rail: ArrayLike = 0) -> Ints:
         """Return the fixed delays of the lanes of the path."""
         fixed = np.where(self.table.cell, self.table.latency, 0).sum(axis=1)
-        return _pick(fixed, self.distance(src, dst, rail))
+        return _pick(fixed, self.ways.row(src, dst, rail))
 
     def nic_tx_ps(
         self, src: ArrayLike, dst: ArrayLike, payload: ArrayLike, rail: ArrayLike = 0
     ) -> Ints:
         """Return the time of one packet of ``payload`` bytes on its first link."""
-        first = self.table.rate[:, 0][self.distance(src, dst, rail)]
+        first = self.table.rate[:, 0][self.ways.row(src, dst, rail)]
         return tx_ps(self.packet_bytes(payload), first)
 
     def serialisation_ps(
@@ -59,15 +62,15 @@ class Paths:
     ) -> Ints:
         """Return the time of one packet on its further links, lanes not included."""
         rate = np.where(self.table.cell, 0, self.table.rate)[:, 1:]
-        distance = self.distance(src, dst, rail)
-        return _sum_tx(self.packet_bytes(payload), rate[distance])
+        row = self.ways.row(src, dst, rail)
+        return _sum_tx(self.packet_bytes(payload), rate[row])
 
     def cell_tx_ps(
         self, src: ArrayLike, dst: ArrayLike, cell_bytes: ArrayLike, rail: ArrayLike = 0
     ) -> Ints:
         """Return the time of one cell on all lanes of the path."""
         rate = np.where(self.table.cell, self.table.rate, 0)
-        return _sum_tx(np.asarray(cell_bytes), rate[self.distance(src, dst, rail)])
+        return _sum_tx(np.asarray(cell_bytes), rate[self.ways.row(src, dst, rail)])
 
     def unloaded_ps(
         self,
@@ -90,21 +93,25 @@ class Paths:
         acked : bool
             Add the way of the last acknowledgement back to the sender.
         """
-        return self.idle_ps(self.distance(src, dst, rail), size, acked)
+        back = self.ways.row(dst, src, rail) if acked else None
+        return self.idle_ps(self.ways.row(src, dst, rail), size, back)
 
-    def idle_ps(self, distance: ArrayLike, size: ArrayLike, acked: bool = False) -> Ints:
-        """Return ``unloaded_ps`` of messages by their ``Distance``."""
-        distance, size = np.broadcast_arrays(np.asarray(distance), np.asarray(size))
+    def idle_ps(self, row: ArrayLike, size: ArrayLike, back: ArrayLike | None = None) -> Ints:
+        """Return ``unloaded_ps`` by rows of the table, ``back`` those of acknowledgements."""
+        row, size = np.broadcast_arrays(np.asarray(row), np.asarray(size))
         count = self.packets(size)
-        full = self._hop_ps(distance, np.array(self.transport.mtu))
-        last = self._hop_ps(distance, size - (count - 1) * self.transport.mtu)
+        full = self._hop_ps(row, np.array(self.transport.mtu))
+        last = self._hop_ps(row, size - (count - 1) * self.transport.mtu)
         moving = np.where(
-            self.table.many[distance],
-            _many_paths(full, last, count, self._hop_count()[distance]),
-            _one_path(full, last, count),
+            self.many[row], _many_paths(full, last, count), _one_path(full, last, count)
         )
-        fixed = self.table.latency.sum(axis=1) + (self._ack_ps() if acked else 0)
-        return _pick(fixed, distance) + moving
+        acknowledged = 0 if back is None else _pick(self._ack_ps(), np.asarray(back))
+        return _pick(self.table.latency.sum(axis=1), row) + moving + acknowledged
+
+    def largest_rtt_ps(self) -> int:
+        """Return the largest time of a full packet over the fabric and its ACK back; 0 if none."""
+        there, back = self.ways.both_ways()
+        return int(self.idle_ps(there, self.transport.mtu, back).max(initial=0))
 
     def busiest_rate_ps(self, bytes_out: ArrayLike, bytes_in: ArrayLike) -> int:
         """Return the least time that the busiest NIC needs, one way or the other.
@@ -114,8 +121,14 @@ class Paths:
         bytes_out, bytes_in : (n_ranks,) int64
             Wire bytes of each rank, see ``wire_bytes``, without traffic in scale-up domains.
         """
-        rate = int(self.network.rate_bps[0]) * self.network.nic_ports
-        return int(tx_ps(np.maximum(bytes_out, bytes_in), rate).max(initial=0))
+        net = self.network
+        rank, port = np.divmod(np.arange(net.n_ranks * net.nic_ports), net.nic_ports)
+        nic = (net.port_ptr[rank] + port).reshape(net.n_ranks, net.nic_ports)
+        busiest = 0
+        for size, ports in ((bytes_out, nic), (bytes_in, net.peer[nic])):
+            times = tx_ps(size, self.ways.best_bps[ports].sum(axis=1))
+            busiest = max(busiest, int(times.max(initial=0)))
+        return busiest
 
     def uplink_rate_ps(
         self, src: ArrayLike, dst: ArrayLike, size: ArrayLike, rail: ArrayLike = 0
@@ -127,20 +140,16 @@ class Paths:
         src, dst, size, rail : (n_messages,) int64
             Ranks, message bytes, NIC port.
         """
-        distance = self.distance(src, dst, rail)
-        out = distance >= Distance.POD
-        if not out.any():
-            return 0
         src, dst, size, rail = np.broadcast_arrays(src, dst, size, rail)
+        edge, ports = self.ways.edges.edge, self.network.nic_ports
+        leaves = edge[src * ports + rail], edge[dst * ports + rail]
+        out = (leaves[0] != leaves[1]) & (self.hops(src, dst, rail) > 2)
         crossing = self._crossing_bytes(size[out])
-        capacity = self._uplink_capacity()
-        ports = self.network.nic_ports
         busiest = 0
-        for rank in (src, dst):
-            leaf = (rank[out] * ports + rail[out]) // self.leaf_span
-            total = np.zeros(int(leaf.max()) + 1, dtype=np.int64)
-            np.add.at(total, leaf, crossing)
-            busiest = max(busiest, int(tx_ps(total.max(), capacity)))
+        for leaf, capacity in zip(leaves, self._uplink_capacity(), strict=True):
+            total = np.zeros(len(capacity), dtype=np.int64)
+            np.add.at(total, leaf[out], crossing)
+            busiest = max(busiest, int(tx_ps(total, capacity).max()))
         return busiest
 
     def packet_bytes(self, payload: ArrayLike) -> Ints:
@@ -171,20 +180,15 @@ class Paths:
         whole: Ints = np.minimum(ddc.cell_bytes, ddc.cell_header_bytes + frame)
         return whole
 
-    def _hop_count(self) -> Ints:
-        return np.asarray(np.count_nonzero(self.table.rate, axis=1), dtype=np.int64)
-
-    def _hop_ps(self, distance: Ints, payload: Ints) -> Ints:
+    def _hop_ps(self, row: Ints, payload: Ints) -> Ints:
         """Return the time of one packet on each hop, (max_hops, ...); of its cell on lanes."""
         wire = self.packet_bytes(payload)
         cell = self.least_cell_bytes(payload + self.transport.header_bytes)
         hops = zip(self.table.rate.T, self.table.cell.T, strict=True)
-        return np.stack(
-            [tx_ps(np.where(lane[distance], cell, wire), rate[distance]) for rate, lane in hops]
-        )
+        return np.stack([tx_ps(np.where(lane[row], cell, wire), rate[row]) for rate, lane in hops])
 
     def _ack_ps(self) -> Ints:
-        """Return the time of an acknowledgement on an idle path, by distance."""
+        """Return the time of an acknowledgement on an idle path, by row."""
         frame = self.transport.ack_bytes
         wire = frame + self.transport.gap_bytes
         size = np.where(self.table.cell, self.least_cell_bytes(frame), wire)
@@ -199,11 +203,30 @@ class Paths:
         frames = size + self.packets(size) * self.transport.header_bytes
         return frames + frames * ddc.cell_header_bytes // (ddc.cell_bytes - ddc.cell_header_bytes)
 
-    def _uplink_capacity(self) -> int:
-        """Return the rate of all uplinks of a leaf in bit/s."""
-        net, leaf = self.network, self.network.n_ranks
-        count = net.ddc.lanes if net.ddc is not None else int(net.up_count[leaf])
-        return count * int(net.rate_bps[net.port_ptr[leaf + 1] - 1])
+    def _uplink_capacity(self) -> tuple[Ints, Ints]:
+        """Return the rate of all links from and to the boxes above each leaf, in bit/s."""
+        net, device = self.network, self.ways.edges.device
+        device_of = net.device_of
+        leaf = np.isin(device_of, device)
+        port = np.flatnonzero(leaf & (net.kind[device_of[net.peer]] != Kind.HOST))
+        number = np.searchsorted(device, device_of[port])
+        up, down = np.zeros((2, len(device)), dtype=np.int64)
+        np.add.at(up, number, self.ways.best_bps[port])
+        np.add.at(down, number, self.ways.best_bps[net.peer[port]])
+        return up, down
+
+
+def _spreads(network: Network, transport: Transport) -> bool:
+    """Return whether packets of one queue pair may take several paths between leaves."""
+    switch = network.kind == Kind.SWITCH
+    flowlets = network.switching is not None and network.switching.flowlet_gap_ps > 0
+    return (
+        network.ddc is not None
+        or bool((network.choice[switch] != Choice.ECMP).any())
+        or transport.balance != Balance.NONE
+        or flowlets
+        or bool(network.changes)
+    )
 
 
 def _sum_tx(size: Ints, rates: Ints) -> Ints:
@@ -212,9 +235,9 @@ def _sum_tx(size: Ints, rates: Ints) -> Ints:
     return times
 
 
-def _pick(table: Ints, distance: Ints) -> Ints:
-    """Return the entry of each distance."""
-    found: Ints = table[distance]
+def _pick(table: Ints, row: Ints) -> Ints:
+    """Return the entry of each row."""
+    found: Ints = table[row]
     return found
 
 
@@ -230,15 +253,12 @@ def _one_path(full: Ints, last: Ints, count: Ints) -> Ints:
     return times
 
 
-def _many_paths(full: Ints, last: Ints, count: Ints, hops: Ints) -> Ints:
+def _many_paths(full: Ints, last: Ints, count: Ints) -> Ints:
     """Return a time that no choice of paths can beat; only the ends are shared by all packets."""
     sent = (count - 1) * full[0]
     alone = sent + last.sum(axis=0)
     before_last = sent + full[1:].sum(axis=0)
-    end = np.maximum(hops - 1, 0)[np.newaxis]
-    full_end = np.take_along_axis(full, end, axis=0)[0]
-    last_end = np.take_along_axis(last, end, axis=0)[0]
-    first_arrival = np.minimum(full.sum(axis=0) - full_end, alone - last_end)
-    drained = first_arrival + (count - 1) * full_end + last_end
+    first_arrival = np.minimum(full.sum(axis=0) - full[-1], alone - last[-1])
+    drained = first_arrival + (count - 1) * full[-1] + last[-1]
     times: Ints = np.where(count == 1, alone, np.maximum.reduce([alone, before_last, drained]))
     return times

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fabricemu.errors import ConfigError
 from fabricemu.fabrics.baseline import Baseline
+from fabricemu.fabrics.failed import rate_share
 from fabricemu.fabrics.network import Ints, Kind, Network, Switching
 from fabricemu.fabrics.transport import Balance, Control, Transport
 from fabricemu.spec.dcqcn import dcqcn_values
@@ -26,7 +27,7 @@ def queue_bytes(spec: ClosSpec, network: Network, base: Baseline) -> Ints:
     if str(spec.clos.queue).endswith("BDP"):
         free = _on_switch(network) & (limit < 0)  # a topology file may limit some ports
         limit = np.where(free, base.frame_bytes(spec.clos.queue), limit)
-    return _scaled(limit, _rate_share(network))
+    return _scaled(limit, rate_share(spec, network))
 
 
 def build_switching(
@@ -44,7 +45,7 @@ def build_switching(
         return None
     switch, clos, classes = spec.switch, spec.clos, spec.switch.data_classes
     names = [item.name for item in classes]
-    response = _pause_response_ps(switch, network)
+    response = _pause_response_ps(spec, network)
     xoff, xon = _pause_thresholds(switch, base)
     return Switching(
         weight=np.array([item.weight for item in classes], dtype=np.int64),
@@ -57,7 +58,7 @@ def build_switching(
         trim_bytes=_none_is(0, switch.trim),
         buffer_bytes=_none_is(-1, switch.buffer),
         reserved_bytes=switch.reserved,
-        headroom=_headroom(switch, network, transport, response),
+        headroom=_headroom(spec, network, transport, response),
         alpha=round(switch.alpha * 2**16),
         alpha_lossy=round(switch.alpha_lossy * 2**16),
         pfc=_paused_by(switch, network),
@@ -104,14 +105,9 @@ def _to_host(network: Network) -> NDArray[np.bool_]:
     return np.asarray(_on_switch(network) & host[network.peer])
 
 
-def _rate_share(network: Network) -> NDArray[np.float64]:
-    """Return each port's share of its normal rate, (n_ports,)."""
-    return np.ones(network.n_ports)
-
-
-def _normal_rate(network: Network) -> NDArray[np.float64]:
+def _normal_rate(spec: ClosSpec, network: Network) -> NDArray[np.float64]:
     """Return the rate in bit/s for which each port was built, (n_ports,)."""
-    return np.asarray(network.rate_bps / _rate_share(network))
+    return np.asarray(network.rate_bps / rate_share(spec, network))
 
 
 def _none_is(number: int, value: int | str) -> int:
@@ -125,13 +121,13 @@ def _marking(spec: ClosSpec, network: Network, base: Baseline) -> tuple[Ints, In
     ports = _on_switch(network)
     if not _marks_to_hosts(spec):
         ports &= ~_to_host(network)
-    normal = _normal_rate(network)
+    normal = _normal_rate(spec, network)
     most = 1.0
     for rate in np.unique(normal[ports]):
         alike = ports & (normal == rate)
         thresholds, most = _thresholds(spec, int(rate), base)
         low[alike], high[alike] = thresholds
-    share = _rate_share(network)
+    share = rate_share(spec, network)
     return _scaled(low, share), _scaled(high, share), most
 
 
@@ -175,11 +171,11 @@ def _paused_by(switch: Switch, network: Network) -> Ints:
     return np.where(switch.pfc, _on_switch(network), False).astype(np.int64)
 
 
-def _pause_response_ps(switch: Switch, network: Network) -> int:
+def _pause_response_ps(spec: ClosSpec, network: Network) -> int:
     """Return the given time, or the longest by the rates of the switches' ports."""
-    if isinstance(switch.pause_response, int):
-        return switch.pause_response
-    rates = np.unique(_normal_rate(network)[_on_switch(network)])
+    if isinstance(spec.switch.pause_response, int):
+        return spec.switch.pause_response
+    rates = np.unique(_normal_rate(spec, network)[_on_switch(network)])
     return max(_response_ps(int(rate)) for rate in rates)
 
 
@@ -201,16 +197,17 @@ def _pause_thresholds(switch: Switch, base: Baseline) -> tuple[int, int]:
     return xoff, xon
 
 
-def _headroom(switch: Switch, network: Network, transport: Transport, response: int) -> Ints:
+def _headroom(spec: ClosSpec, network: Network, transport: Transport, response: int) -> Ints:
     """Return the bytes each port keeps for what still comes after it paused, (n_ports,).
 
     What the sender puts on the wire until the frame has reached it and works, what is under way,
     and full packets: the one that made it pause, one ahead of the frame, one that had begun.
     """
+    switch = spec.switch
     if isinstance(switch.headroom, int):
         return switch.headroom * _paused_by(switch, network)
     both_ways = network.latency_ps + network.latency_ps[network.peer] + response
-    rate = _normal_rate(network)[network.peer]
+    rate = _normal_rate(spec, network)[network.peer]
     under_way = np.ceil(rate / 8e12 * both_ways).astype(np.int64)
     packet = transport.mtu + transport.header_bytes + transport.gap_bytes
     frame = switch.pause_bytes + transport.gap_bytes

@@ -1,88 +1,65 @@
-"""One path for each distance between two ranks, found by walking real ports."""
+"""Paths in regular fabrics: one walk over real ports for each distance of two ranks."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fabricemu.fabrics.network import Choice, Ints, Kind, Network
-
-Bools = NDArray[np.bool_]
+from fabricemu.fabrics.network import Ints, Kind, Network
+from fabricemu.fabrics.tiers import tiers_of
+from fabricemu.fabrics.ways import DOMAIN, SELF, PathTable, Ways
 
 
 class Distance(IntEnum):
     """How far apart two ranks are; a row of the path table."""
 
-    SELF = 0
-    DOMAIN = 1
+    SELF = SELF
+    DOMAIN = DOMAIN
     LEAF = 2
     POD = 3
     FAR = 4
 
 
-@dataclass(frozen=True)
-class PathTable:
-    """One path per ``Distance``; unused entries are zero.
+class RegularWays(Ways):
+    """Ways by the arithmetic of a regular Clos or a cell fabric."""
 
-    Attributes
-    ----------
-    rate, latency : (5, max_hops) int64
-        Of each hop.
-    cell : (5, max_hops) bool
-        Whether the hop is a lane, which carries cells.
-    many : (5,) bool
-        Whether the packets of one message may take several paths.
-    """
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        leaf_span, self.pod_span = _spans(network)
+        addresses = network.n_ranks * network.nic_ports
+        walks: dict[Distance, Sequence[int]] = {Distance.DOMAIN: self.scale_up_links()}
+        if min(leaf_span, addresses) > 1:
+            walks[Distance.LEAF] = _walk(network, 1)
+        if leaf_span < self.pod_span:
+            walks[Distance.POD] = _walk(network, leaf_span)
+        if self.pod_span < addresses:
+            walks[Distance.FAR] = _walk(network, self.pod_span)
+        self.table = self._table(walks)
 
-    rate: Ints
-    latency: Ints
-    cell: Bools
-    many: Bools
+    def between(self, a: Ints, b: Ints) -> Ints:
+        """Return the ``Distance`` of addresses over the fabric."""
+        far = np.where(a // self.pod_span == b // self.pod_span, Distance.POD, Distance.FAR)
+        near = self.edges.edge[a] == self.edges.edge[b]
+        return np.where(near, Distance.LEAF, far).astype(np.int64)
 
+    def both_ways(self) -> tuple[Ints, Ints]:
+        """Return the distances that occur, twice: the way back is as the way there."""
+        rows = np.arange(Distance.LEAF, len(Distance))[self.table.hops[Distance.LEAF :] > 0]
+        return rows, rows
 
-def spans(network: Network) -> tuple[int, int]:
-    """Return the addresses of a full leaf and of a full pod; with 2 tiers a pod is a leaf."""
-    if network.ddc is not None:
-        return network.ddc.leaf_ports, network.ddc.leaf_ports
-    leaf = network.n_ranks
-    leaf_span = int(network.hi[leaf] - network.lo[leaf])
-    if not network.up_count[leaf]:
-        return leaf_span, leaf_span
-    above = _owner(network, int(network.port_ptr[leaf] + network.up_first[leaf]))
-    pod_span = int(network.hi[above] - network.lo[above])
-    return leaf_span, pod_span if pod_span < network.n_ranks * network.nic_ports else leaf_span
-
-
-def walk_all(network: Network) -> PathTable:
-    """Return the path of each distance that occurs, all from the first address."""
-    addresses = network.n_ranks * network.nic_ports
-    leaf_span, pod_span = spans(network)
-    walks = {}
-    if min(leaf_span, addresses) > 1:
-        walks[Distance.LEAF] = _walk(network, 1)
-    if leaf_span < pod_span:
-        walks[Distance.POD] = _walk(network, leaf_span)
-    if pod_span < addresses:
-        walks[Distance.FAR] = _walk(network, pod_span)
-    if network.scale_up > 1:
-        up = int(network.port_ptr[0]) + network.nic_ports
-        walks[Distance.DOMAIN] = [up, int(network.port_ptr[_owner(network, up)])]
-    return _table(network, walks)
-
-
-def _owner(network: Network, port: int) -> int:
-    """Return the device at the far end of a port."""
-    return int(np.searchsorted(network.port_ptr, network.peer[port], side="right")) - 1
-
-
-def _walk(network: Network, address: int) -> list[int]:
-    """Return the ports that send, from address 0 to ``address``."""
-    path = [int(network.port_ptr[0])]
-    while (device := _owner(network, path[-1])) >= network.n_ranks:
-        port, _ = group_of(network, device, address)
-        path.append(int(network.port_ptr[device]) + port)
-    return path
+    def _table(self, walks: dict[Distance, Sequence[int]]) -> PathTable:
+        longest = max(2, *map(len, walks.values()))
+        rate, latency = np.zeros((2, len(Distance), longest), dtype=np.int64)
+        cell = np.zeros((len(Distance), longest), dtype=bool)
+        role = _roles(self.network)
+        for distance, path in walks.items():
+            for hop, port in enumerate(path):
+                column = hop if port != path[-1] else longest - 1
+                alike = role == role[port]
+                rate[distance, column] = self.best_bps[alike].max()
+                latency[distance, column] = self.network.latency_ps[alike].min()
+                cell[distance, column] = self.network.carries_cells[port]
+        return PathTable(rate, latency, cell)
 
 
 def group_of(network: Network, device: int, address: int) -> tuple[int, int]:
@@ -100,23 +77,35 @@ def group_of(network: Network, device: int, address: int) -> tuple[int, int]:
     return int(net.up_first[device]), int(net.up_count[device])
 
 
-def _table(network: Network, walks: dict[Distance, list[int]]) -> PathTable:
-    hops = max((len(path) for path in walks.values()), default=1)
-    rate, latency = np.zeros((2, len(Distance), hops), dtype=np.int64)
-    cell = np.zeros((len(Distance), hops), dtype=bool)
-    many = np.zeros(len(Distance), dtype=bool)
-    device_of = network.device_of
-    for distance, path in walks.items():
-        ports = np.array(path)
-        far = device_of[network.peer[ports]]
-        rate[distance, : len(path)] = network.rate_bps[ports]
-        latency[distance, : len(path)] = network.latency_ps[ports]
-        fabric = [network.kind[device_of[ports]] == Kind.ELEMENT, network.kind[far] == Kind.ELEMENT]
-        cell[distance, : len(path)] = fabric[0] | fabric[1]
-        many[distance] = distance >= Distance.POD and _spreads(network)
-    return PathTable(rate, latency, cell, many)
+def _spans(network: Network) -> tuple[int, int]:
+    """Return the addresses of a full leaf and of a full pod; with 2 tiers a pod is a leaf."""
+    if network.ddc is not None:
+        return network.ddc.leaf_ports, network.ddc.leaf_ports
+    leaf = network.n_ranks
+    leaf_span = int(network.hi[leaf] - network.lo[leaf])
+    if not network.up_count[leaf]:
+        return leaf_span, leaf_span
+    above = _owner(network, int(network.port_ptr[leaf] + network.up_first[leaf]))
+    pod_span = int(network.hi[above] - network.lo[above])
+    return leaf_span, pod_span if pod_span < network.n_ranks * network.nic_ports else leaf_span
 
 
-def _spreads(network: Network) -> bool:
-    """Return whether packets of one queue pair may take several paths between leaves."""
-    return network.ddc is not None or network.choice[network.n_ranks] != Choice.ECMP
+def _owner(network: Network, port: int) -> int:
+    """Return the device at the far end of a port."""
+    return int(np.searchsorted(network.port_ptr, network.peer[port], side="right")) - 1
+
+
+def _walk(network: Network, address: int) -> list[int]:
+    """Return the ports that send, from address 0 to ``address``."""
+    path = [int(network.port_ptr[0])]
+    while (device := _owner(network, path[-1])) >= network.n_ranks:
+        port, _ = group_of(network, device, address)
+        path.append(int(network.port_ptr[device]) + port)
+    return path
+
+
+def _roles(network: Network) -> Ints:
+    """Return a number for each port that tells kinds and tiers of both its ends."""
+    kind = network.kind * network.n_devices + tiers_of(network)
+    near = kind[network.device_of]
+    return near * (int(near.max()) + 1) + near[network.peer]

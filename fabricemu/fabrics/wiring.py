@@ -7,6 +7,8 @@ import numpy as np
 
 from fabricemu.fabrics.network import Choice, Ddc, Ints, Kind, Network
 
+LOSS_UNITS = 2**32  # Network.loss counts in parts of 2^-32
+
 _ROUTE = ("lo", "hi", "div", "bundle", "up_first", "up_count")
 
 

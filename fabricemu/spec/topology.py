@@ -9,8 +9,10 @@ from typing import Annotated
 from pydantic import Field, PlainSerializer, WithJsonSchema, model_validator
 
 from fabricemu.spec.fields import TimeOrNone, TimePs, or_word
-from fabricemu.spec.table import MAX_TIME, Table
+from fabricemu.spec.table import MAX_TIME, Table, accept
 from fabricemu.spec.units import format_rate, parse_rate_bps
+
+LATEST = 10**6 * MAX_TIME
 
 
 def _format_state(value: int | str) -> str:
@@ -65,25 +67,28 @@ class TopologyParams(Table):
 class ChangeParams(Table):
     """A link or box that goes down, comes up, or changes its rate."""
 
-    at: TimePs = Field(default=0, description="ps; 0: from the start")
+    at: TimePs = Field(default=0, le=LATEST, description="ps; 0: from the start")
     what: str = Field(description="a link, as leaf3:spine1, or a box, as spine2")
     state: State = Field(description="down, up, or a rate in bit/s; up is as it was built")
     until: TimeOrNone = Field(default="none", description="ps, when it is up again")
     flap_period: TimeOrNone = Field(default="none", description="ps from one outage to the next")
-    flap_count: int = Field(default=1, ge=1, le=100_000, description="outages in all")
+    flap_count: int = Field(default=1, ge=1, le=10_000, description="outages in all")
 
     @model_validator(mode="after")
     def _check(self) -> "ChangeParams":
-        if isinstance(self.until, int) and self.until <= self.at:
-            raise ValueError("until is not after at; expected a later time")
+        problems = []
         if (self.flap_count > 1) != isinstance(self.flap_period, int):
-            raise ValueError("flap_period goes with a flap_count above 1; expected both or neither")
-        if isinstance(self.flap_period, int):
-            if isinstance(self.until, str):
-                raise ValueError("flap_period without until; expected when the first outage ends")
-            if self.flap_period <= self.until - self.at:
-                raise ValueError("flap_period is not longer than an outage, until less at")
-        return self
+            problems.append("flap_period goes with a flap_count above 1; expected both or neither")
+        if isinstance(self.until, int):
+            if not self.at < self.until <= LATEST:
+                problems.append("until is not after at; expected a later time, at most 10^6 s")
+            if isinstance(self.flap_period, int) and self.flap_period <= self.until - self.at:
+                problems.append("flap_period is not longer than an outage, until less at")
+        elif isinstance(self.flap_period, int):
+            problems.append("flap_period without until; expected when the first outage ends")
+        if isinstance(self.flap_period, int) and self.flap_count * self.flap_period > LATEST:
+            problems.append("flap_count times flap_period is above 10^6 s; expected less")
+        return accept(self, problems)
 
 
 class LossParams(Table):
