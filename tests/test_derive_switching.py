@@ -278,3 +278,29 @@ def test_flowlets_are_passed_on():
 def test_trimming_cuts_to_a_header():
     assert switching_of(name="clos-uec").trim_bytes == 64
     assert switching_of().trim_bytes == 0
+
+
+# Links that are slow, lose or have ways by table
+
+
+def test_a_slow_link_has_smaller_limits_and_thresholds():
+    network = network_of("clos.failed_links=8", name="uet-nscc", ranks=1024)
+    slow = network.rate_bps == 25 * 10**9
+    switching = network.switching
+    assert slow.sum() == 8
+    found = network.queue_bytes, switching.ecn_low, switching.ecn_high
+    assert [set(limits[slow].tolist()) for limits in found] == [{44_612}, {9337}, {36_312}]
+    fast = switch_ports(network) & ~slow
+    assert set(network.queue_bytes[fast].tolist()) == {178_450}
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["links.loss_rate=1e-6", "transport.rto=1ms"],
+        ["clos.planes=2", "host.nic_ports=2"],
+        ['changes=[{what="spine0", state="down", at="1us"}]', "transport.rto=1ms"],
+    ],
+)
+def test_losses_tables_and_changes_are_for_switches_with_rules(overrides):
+    assert switching_of(*PLAIN, *overrides) is not None

@@ -107,7 +107,7 @@ def _to_host(network: Network) -> NDArray[np.bool_]:
 
 def _normal_rate(spec: ClosSpec, network: Network) -> NDArray[np.float64]:
     """Return the rate in bit/s for which each port was built, (n_ports,)."""
-    return np.asarray(network.rate_bps / rate_share(spec, network))
+    return np.asarray(np.rint(network.rate_bps / rate_share(spec, network)))
 
 
 def _none_is(number: int, value: int | str) -> int:
