@@ -1,12 +1,10 @@
-"""Makes the devices of a network, their ports and the queue pairs of a program."""
+"""Makes the devices of a network and joins their ports."""
 
 from dataclasses import dataclass
 
 from fabricemu.fabrics.network import Kind, Network
 from fabricemu.fabrics.transport import Transport
-from tests.reference import congestion, rules
-from tests.reference.balance.balance import Balance
-from tests.reference.distance import switches_between
+from tests.reference import rules
 from tests.reference.ethernet_switch import EthernetSwitch
 from tests.reference.events import Events
 from tests.reference.hashing import device_seed
@@ -14,10 +12,6 @@ from tests.reference.host import Host
 from tests.reference.host_port import HostPort
 from tests.reference.leaf import Leaf
 from tests.reference.port import Link, Port
-from tests.reference.queue_pair import Ends, QueuePair
-from tests.reference.rc.notification import NotificationPoint
-from tests.reference.rc.receiver import RcReceiver
-from tests.reference.rc.sender import RcSender
 from tests.reference.routes import RegularRoute
 from tests.reference.scheduler import Scheduler
 from tests.reference.switch import Switch
@@ -32,8 +26,6 @@ class Builder:
     transport: Transport
     seed: int
     events: Events
-
-    # devices
 
     def devices(self) -> list[Device]:
         """Return the devices with their ports, joined."""
@@ -87,43 +79,3 @@ class Builder:
         switching = self.network.switching
         weights = [0] if switching is None else switching.weight.tolist()
         return Scheduler(weights, self.transport.mtu + self.transport.header_bytes)
-
-    # queue pairs
-
-    def connect(self, connections: set[tuple[int, int, int]], hosts: list[Host]) -> list[QueuePair]:
-        """Make the queue pairs of every connection (src, dst, channel), numbered in order."""
-        qps: list[QueuePair] = []
-        for src, dst, channel in sorted(connections):
-            own = [
-                self.queue_pair(len(qps) + i, (src, dst, channel), i, hosts)
-                for i in range(self.transport.qps)
-            ]
-            hosts[src].connections[dst, channel] = own
-            qps += own
-        return qps
-
-    def queue_pair(
-        self, number: int, connection: tuple[int, int, int], i: int, hosts: list[Host]
-    ) -> QueuePair:
-        src, dst, channel = connection
-        index, address, home = self.path(src, dst, channel * self.transport.qps + i)
-        switches = switches_between(self.network, src, dst, index)
-        ends = Ends(number, src, dst, address, home, self.data_class(channel), switches)
-        port = hosts[src].ports[index]
-        control = congestion.control(self.transport, port.link.rate, switches)
-        sender = RcSender(ends, port, self.transport, control, Balance())
-        sender.receiver = RcReceiver(sender, self.transport, NotificationPoint(self.transport))
-        return sender
-
-    def path(self, src: int, dst: int, turn: int) -> tuple[int, int, int]:
-        """Return the sending port and the addresses of receiver and sender."""
-        network = self.network
-        if src // network.scale_up == dst // network.scale_up:
-            return network.nic_ports, dst, src
-        port = turn % network.nic_ports
-        return port, dst * network.nic_ports + port, src * network.nic_ports + port
-
-    def data_class(self, channel: int) -> int:
-        switching = self.network.switching
-        classes = (0,) if switching is None else switching.qp_class
-        return classes[channel % len(classes)]

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabricemu.fabrics.network import Kind, Network, Switching
+from fabricemu.fabrics.transport import Balance, Control, Protocol, Transport, Uec
+from tests.builders import transport
 from tests.wiring import Wiring
 
 RATE = 400 * 10**9
@@ -91,3 +93,58 @@ def merge(senders: int, switches: int, rate: int = RATE, latency: int = LATENCY)
             end = switch, 1
         wiring.join(end, (last, sender), rate, latency)
     return wiring.build(senders + 1, 1, 1)
+
+
+# the 100 Gbit/s network of three tiers and links of 1 us of uet-htsim, and its likes
+
+MTU = 4150  # with headers
+
+
+def uec(rate: int = 10**11, rtt: int = 14_022_720, mtu: int = MTU) -> Uec:
+    """Return the parameters that follow from rate, round trip and full packet."""
+    bdp = rtt * rate // (8 * 10**12)
+    scale, payload = bdp / 150_000, mtu - 64
+    window = int(1.5 * bdp)
+    return Uec(
+        rate_bps=rate,
+        rtt_ps=rtt,
+        target_ps=rtt * 3 // 4,
+        max_window=window,
+        init_window=window,
+        min_window=mtu,
+        alpha=4 * payload * scale / 12e6,
+        fair=5 * payload * scale,
+        eta=0.15 * payload * scale,
+        fast_gain=0.25 * scale,
+        gamma=0.8,
+        ewma=0.0125,
+        gate_shift=3,
+        fulfil_bytes=8 * mtu,
+        fast_ps=10**6,
+        nack_updates_base=True,
+        quantum_ps=int(256 * 8e12 / rate / 0.99),
+    )
+
+
+def uec_nic(control: Control, parameters: Uec | None = None, **changes: Any) -> Transport:
+    """Return a NIC without preamble and gap, with 64 entropies."""
+    given = parameters or uec()
+    values = {
+        "mtu": given.min_window - 64,
+        "ack_every": 16_384,
+        "any_order": True,
+        "reorder_packets": 1 << 12,
+        "rto_ps": 100_656_000,
+        "protocol": Protocol.UEC,
+        "balance": Balance.MIXED,
+        "entropies": 64,
+        "control": control,
+        "parameters": given,
+    }
+    return transport(**(values | changes))
+
+
+def trimming(network: Network, marks: bool = True, **changes: Any) -> Network:
+    """Return the network with trimmed headers, and marks from 0.2 to 0.8 round trips."""
+    red = {"ecn_low": 37_350, "ecn_high": 145_250, "ecn_max": 1 << 32} if marks else {}
+    return ethernet(network, trim_bytes=64, **red, **changes)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from tests.reference.events import TIMER, Action, Events
 from tests.reference.host_port import HostPort
-from tests.reference.packets import Data, Item, Packet
+from tests.reference.packets import Data, Item, Packet, Rts
+from tests.reference.queue_pair import QueuePair
 from tests.reference.result import Message
+from tests.reference.uec.receiver import UecReceiver
 
 if TYPE_CHECKING:
     from tests.reference.program_run import ProgramRun
-    from tests.reference.queue_pair import QueuePair
 
 OPERATION, QUEUE_PAIR, PACER = 0, 1, 2  # order of a host's timers at one instant
 
@@ -31,11 +32,13 @@ class Host:
     # events
 
     def receive(self, index: int, item: Item) -> None:
-        if isinstance(item, Data):
-            self.on_data(index, item)
-        else:
-            assert isinstance(item, Packet)
-            self.on_answer(item)
+        match item:
+            case Data():
+                self.on_data(index, item)
+            case Rts(qp=QueuePair(receiver=UecReceiver() as receiver)):
+                receiver.on_rts(item)
+            case Packet():
+                self.on_answer(item)
         self.end_event()
 
     def timer(self, time: int, op: int, action: Action) -> None:

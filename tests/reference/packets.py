@@ -62,7 +62,8 @@ class Data(Packet):
     """A data packet, or after ``trimmed`` its header.
 
     ``pause`` is how long its class was paused while it waited in switches; ``paused_at`` what
-    the clock of the port said when it began to wait.
+    the clock of the port said when it began to wait. UEC senders ask for an ACK at once with
+    ``ack_now``, and for credit up to ``pull_target``.
     """
 
     is_data: ClassVar[bool] = True
@@ -77,6 +78,8 @@ class Data(Packet):
     trimmed: bool = field(default=False, init=False)
     last_hop: bool = field(default=False, init=False)
     stamps: list[Stamp] = field(default_factory=list, init=False)
+    ack_now: bool = field(default=False, init=False)
+    pull_target: int = field(default=0, init=False)
 
     @property
     def level(self) -> int:
@@ -96,6 +99,41 @@ class Ack(Packet):
 @dataclass
 class Cnp(Packet):
     """The word to a sender that a packet of its queue pair was marked."""
+
+
+@dataclass
+class UecAck(Packet):
+    """What a UEC receiver has: all below ``expected``, and ``received`` of the 64 from ``base``.
+
+    ``total`` is in bytes, each packet once.
+    """
+
+    cause: Data
+    marked: bool
+    expected: int
+    received: set[int]
+    total: int
+
+
+@dataclass
+class UecNack(Packet):
+    """The word that ``cause`` came without its payload."""
+
+    cause: Data
+
+
+@dataclass
+class Rts(Packet):
+    """A sender without credit asks for some."""
+
+    pull_target: int
+
+
+@dataclass
+class Pull(Packet):
+    """Credit for a sender: all granted so far, in quanta."""
+
+    granted: int
 
 
 @dataclass

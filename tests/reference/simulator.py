@@ -4,6 +4,7 @@ from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.transport import Transport
 from fabricemu.workloads.program import Program
 from tests.reference.build import Builder, Device
+from tests.reference.connect import Connector
 from tests.reference.events import Events
 from tests.reference.host import Host
 from tests.reference.program_run import ProgramRun
@@ -35,13 +36,12 @@ def simulate(
         Times in ps, sizes in bytes.
     """
     events = Events()
-    builder = Builder(network, transport, seed, events)
-    devices = builder.devices()
+    devices = Builder(network, transport, seed, events).devices()
     hosts = [device for device in devices if isinstance(device, Host)]
     run = ProgramRun(program, events, hosts, int(network.latency_ps.min()))
     for host in hosts:
         host.program = run
-    qps = builder.connect(run.connections(), hosts)
+    qps = Connector(network, transport, seed, hosts).connect(run.connections())
     run.launch()
     events.run()
     check_finished(run)
