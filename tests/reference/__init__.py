@@ -3,8 +3,9 @@
 It was written from ``docs/model.md`` and ``docs/ethernet.md`` alone.
 """
 
+from tests.reference.deadlock import DeadlockError
 from tests.reference.result import Message, ReferenceResult
-from tests.reference.simulator import DeadlockError, simulate
+from tests.reference.simulator import simulate
 from tests.reference.switch_port import LosslessDropError
 
 __all__ = ["DeadlockError", "LosslessDropError", "Message", "ReferenceResult", "simulate"]

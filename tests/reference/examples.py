@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fabricemu.fabrics.network import Kind, Network, Switching
+from fabricemu.fabrics.network import Kind, Network, Routes, Switching
 from fabricemu.fabrics.transport import Balance, Control, Protocol, Transport, Uec
 from tests.builders import transport
 from tests.wiring import Wiring
@@ -93,6 +93,24 @@ def merge(senders: int, switches: int, rate: int = RATE, latency: int = LATENCY)
             end = switch, 1
         wiring.join(end, (last, sender), rate, latency)
     return wiring.build(senders + 1, 1, 1)
+
+
+def ring(n: int, rate: int = RATE, latency: int = LATENCY) -> Network:
+    """Return ``n`` switches in a ring, a host at each; all ways go up in number, then to 0.
+
+    Ports of a switch: 0 to the host, 1 to the next switch, 2 to the one before.
+    """
+    wiring = Wiring()
+    wiring.hosts(n, 1)
+    for number in range(n):
+        switch = wiring.add(Kind.SWITCH, f"switch{number}", 3)
+        wiring.join((number, 0), (switch, 0), rate, latency)
+    for number in range(n):
+        wiring.join((n + number, 1), (n + (number + 1) % n, 2), rate, latency)
+    addresses = np.arange(n)
+    onward = np.where(np.eye(n, dtype=np.int64) == 1, -1, 0)
+    routes = Routes(addresses, np.zeros(n, np.int64), addresses + n, onward, ints(0, 1), ints(1))
+    return replace(ethernet(wiring.build(n, 1, 1)), routes=routes)
 
 
 # the 100 Gbit/s network of three tiers and links of 1 us of uet-htsim, and its likes

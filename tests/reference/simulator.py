@@ -3,8 +3,10 @@
 from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.transport import Transport
 from fabricemu.workloads.program import Program
+from tests.reference import changes
 from tests.reference.build import Builder, Device
 from tests.reference.connect import Connector
+from tests.reference.deadlock import DeadlockError, Watch
 from tests.reference.events import Events
 from tests.reference.host import Host
 from tests.reference.program_run import ProgramRun
@@ -12,10 +14,6 @@ from tests.reference.queue_pair import QueuePair
 from tests.reference.result import NONE, ReferenceResult
 
 SHOWN = 5  # operations that an error names
-
-
-class DeadlockError(RuntimeError):
-    """Nothing is left to happen and operations are unfinished."""
 
 
 def simulate(
@@ -42,7 +40,9 @@ def simulate(
     for host in hosts:
         host.program = run
     qps = Connector(network, transport, seed, hosts).connect(run.connections())
+    changes.schedule(network, devices, events)
     run.launch()
+    Watch([port for device in devices for port in device.ports], events).look()
     events.run()
     check_finished(run)
     return collect(run, devices, qps)

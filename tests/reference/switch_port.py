@@ -48,6 +48,7 @@ class SwitchPort(Port):
     ):
         super().__init__(events, device, index, link, scheduler)
         self.marking = Marking(Red(NONE, NONE, 0), False, 0, 0)
+        self.started = [0] * len(self.queues)  # packets, by level
 
     def roll(self, purpose: int) -> int:
         """Return the hash of this instant and port for a purpose."""
@@ -143,6 +144,7 @@ class SwitchPort(Port):
         if isinstance(item, Data) and not item.trimmed and len(item.stamps) < STAMPS:
             stamp = Stamp(self.events.now, self.tx_bytes, self.waiting_bytes, self.link.rate)
             item.stamps.append(stamp)
+        self.started[item.level] += 1
         super().start(item)
 
     def departed(self, item: Item | PauseFrame) -> None:

@@ -1,0 +1,28 @@
+"""What changes while a program runs: rates, links and ways (section 11)."""
+
+from functools import partial
+
+from fabricemu.fabrics.network import Change, Network
+from tests.reference import rules
+from tests.reference.build import Device
+from tests.reference.ethernet_switch import EthernetSwitch
+from tests.reference.events import NETWORK, Events
+
+
+def schedule(network: Network, devices: list[Device], events: Events) -> None:
+    """See to it that each change happens, before all else at its time."""
+    for number, change in enumerate(network.changes):
+        action = partial(apply, change, network, devices)
+        events.at(change.time_ps, NETWORK, 0, (number,), action)
+
+
+def apply(change: Change, network: Network, devices: list[Device]) -> None:
+    links = [port.link for device in devices for port in device.ports]
+    rows = zip(change.ports.tolist(), change.rate_bps.tolist(), change.up.tolist(), strict=True)
+    for port, rate, up in rows:
+        links[port].rate = rate
+        links[port].up = bool(up)
+    if change.routes is not None:
+        for device in devices:
+            if isinstance(device, EthernetSwitch):
+                device.take_routes(rules.route(network, device.number, change.routes))
