@@ -17,7 +17,6 @@ from fabricemu.kernels.state import (
     GOOD,
     INF,
     NACK,
-    NACKED,
     NONE,
     PACE,
     PAUSE,
@@ -126,8 +125,6 @@ def adapt(state, host, qp, slot, now):
             congestion.on_loss(state, host, qp, False, now)
     if config["balance"] > 0:
         kind = ECN if entry["flags"] & CE else GOOD
-        if entry["kind"] == NACK:
-            kind = NACKED
         balance.feedback(state, qp, np.int64(state.tags[slot]["entropy"]), kind, now)
     return True
 
@@ -138,12 +135,13 @@ def arrive(state, part, host, p, slot, now):
     kind = state.entries[slot]["kind"]
     if kind == DATA:
         receive_data(state, part, host, p, slot, now)
-    elif kind == ACK or kind == NACK:
+    elif kind in (ACK, NACK):
         receive_ack(state, part, host, slot, now)
     elif kind == PAUSE:
         pause.obey(state, part, p, slot, now)
     elif kind == TRIMMED:
-        uec.receive_trimmed(state, part, host, p, slot, now)
+        if state.config[0]["protocol"] == UEC:
+            uec.receive_trimmed(state, part, host, p, slot, now)
     elif kind == CNP:
         dcqcn.on_cnp(state, host, np.int64(state.entries[slot]["qp"]), now)
     elif kind == PULL:
@@ -172,9 +170,8 @@ def handle_timer(state, part, host, now):
     if kind == RETRANSMIT:
         if state.config[0]["protocol"] == UEC:
             uec.on_timer(state, part, host, qp, now)
-        elif rc.expires(state, host, qp, now):
-            if state.config[0]["control"] > 0:
-                congestion.on_loss(state, host, qp, True, now)
+        elif rc.expires(state, host, qp, now) and state.config[0]["control"] > 0:
+            congestion.on_loss(state, host, qp, True, now)
     elif kind > PACE:
         dcqcn.on_timer(state, host, qp, kind, now)
     nic.make_ready(state, host, qp, now)

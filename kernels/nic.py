@@ -1,4 +1,4 @@
-"""The NIC's sending side: queue pairs that take turns at a port (docs/model.md 3, ethernet.md 7)."""
+"""The NIC's sending side: queue pairs that take turns at a port (docs/ethernet.md 7)."""
 
 import numpy as np
 from fabricemu.kernels import port, ring
@@ -95,9 +95,8 @@ def eligible(state, part, host, p, now):
     config = state.config[0]
     classes = config["classes"]
     pausing = config["fifos"] > classes + 1
-    if classes == 1:
-        held = state.ready[p]["head"] == NONE or (pausing and state.queues[p]["paused"] == 1)
-        return np.int64(NONE) if held else np.int64(0)
+    if classes == 1 and not pausing:
+        return np.int64(NONE) if state.ready[p]["head"] == NONE else np.int64(0)
     for c in range(classes):
         size = head_bytes(state, host, p * classes + c, now)
         if size > 0 and pausing and queue.of(state, p, c)["paused"] == 1:
@@ -119,6 +118,12 @@ def head_bytes(state, host, fifo, now):
             pace.wait(state, host, qp)
         take_head(state, fifo)
     return np.int64(scheduler.EMPTY)
+
+
+@device
+def is_empty(state, host, fifo, now):
+    """Return whether no queue pair of a ready FIFO may send."""
+    return head_bytes(state, host, fifo, now) == scheduler.EMPTY
 
 
 @device
@@ -180,6 +185,8 @@ def send(state, part, host, p, c, start):
     transmit(state, part, host, p, slot, start)
     after(state, host, qp, p, np.int64(entry["bytes"]), start)
     make_ready(state, host, qp, start)
+    if config["classes"] > 1 and is_empty(state, host, p * config["classes"] + c, start):
+        scheduler.emptied(state, p, c)
 
 
 @device

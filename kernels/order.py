@@ -47,7 +47,9 @@ def gather(state, part, dev, end):
     entries = state.entries
     for port in range(dev["n_ports"]):
         ask_early(state, first + port)
-        for ring in range(fifos * (first + port), fifos * (first + port + 1)):
+        # From the last on: a pause frame that is delayed goes before what arrives with it.
+        last = fifos * (first + port + 1) - 1
+        for ring in range(last, last - fifos, -1):
             ins = state.ins[ring]
             head = ins["head"]
             published = ins["published"]

@@ -266,6 +266,7 @@ HOLES = _int64("next", "high")  # selective repeat: next psn to look at, highest
 # What a congestion control asks of the NIC.
 FLOW = np.dtype(
     [
+        ("line", np.float64),  # rate of the port at the start
         ("rate", np.float64),
         ("window", np.float64),  # bytes
         ("gap", np.float64),  # ps from a packet's start to the next; 0 for none
@@ -427,8 +428,7 @@ CONTROL_INTS = (
     "quantum",
 )
 PARAMETERS = np.dtype(
-    [(name, np.float64) for name in CONTROL_FLOATS]
-    + [(name, np.int64) for name in CONTROL_INTS],
+    [(name, np.float64) for name in CONTROL_FLOATS] + [(name, np.int64) for name in CONTROL_INTS],
     align=True,
 )
 

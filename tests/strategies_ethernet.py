@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from fabricemu.fabrics.network import Change, Choice, Network
+from fabricemu.fabrics.network import Change, Network
 from fabricemu.fabrics.routing import find_routes
 from fabricemu.fabrics.transport import Balance, Control, Protocol, Receiver, Transport
-from tests import builders, ethernet, strategies
+from tests import ethernet, strategies
 from tests.ethernet import ALWAYS, ONE, US
 
 CHANCES = (ALWAYS, ALWAYS // 5, ALWAYS // 50)

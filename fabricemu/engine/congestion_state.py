@@ -50,7 +50,7 @@ def controls(network: Network, transport: Transport, pairs: QueuePairs) -> dict[
         return arrays
     line = network.rate_bps[pairs.port].astype(np.float64)
     arrays["flows"] = filled(count, kernel.FLOW, window=math.inf)
-    arrays["flows"]["rate"] = line
+    arrays["flows"]["rate"] = arrays["flows"]["line"] = line
     arrays |= _of_pairs(transport, arrays["flows"], line)
     if transport.control == Control.SWIFT:
         paths = Paths(network, transport)

@@ -23,9 +23,9 @@ class PauseLog:
         room = state.pause_log.shape[1]
         found = []
         for share, log in zip(state.parts, state.pause_log, strict=True):
-            rows = int(share["pauses"])
-            found.append(log[: min(rows, room)].copy())
-            self.dropped += max(rows - room, 0)
+            count = int(share["pauses"])
+            found.append(log[: min(count, room)].copy())
+            self.dropped += max(count - room, 0)
             share["pauses"] = 0
         rows = np.concatenate(found)
         if not len(rows):

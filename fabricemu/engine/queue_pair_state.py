@@ -97,7 +97,7 @@ def _classes(network: Network, pairs: QueuePairs) -> Ints:
 
 def timers_of(transport: Transport) -> int:
     """Return how many timers a queue pair has."""
-    return TIMERS.get(transport.control, int(transport.rto_ps > 0))
+    return int(TIMERS.get(transport.control, transport.rto_ps > 0))
 
 
 def clocks(
@@ -137,4 +137,3 @@ def sent_packets(transport: Transport, pairs: QueuePairs) -> dict[str, Array]:
     shape = (len(pairs), transport.reorder_packets) if uec and len(pairs) else (1, 1)
     paths = shape if transport.balance != Balance.NONE else (1, 1)
     return {"sent_at": np.zeros(shape, np.int64), "sent_by": np.zeros(paths, np.int64)}
-

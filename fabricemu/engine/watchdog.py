@@ -53,9 +53,7 @@ def _paused(state: kernel.State) -> NDArray[np.bool_]:
     return paused
 
 
-def _waiting(
-    state: kernel.State, paused: NDArray[np.bool_]
-) -> Iterator[tuple[int, int, int, int]]:
+def _waiting(state: kernel.State, paused: NDArray[np.bool_]) -> Iterator[tuple[int, int, int, int]]:
     """Yield (port, class, ingress port, bytes) of all packets in paused queues of switches."""
     fifos = int(state.config[0]["fifos"])
     for port, traffic_class in np.argwhere(paused):

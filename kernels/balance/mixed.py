@@ -1,4 +1,4 @@
-"""Good entropies first come first served, and a bitmap where there is none (uet-htsim's default)."""
+"""Good entropies first come first served, else a bitmap: uet-htsim's default."""
 
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.balance import walk

@@ -39,8 +39,7 @@ def apply(state, host, qp, now):
     flow["rate"] = record["rc"]
     bdp = state.parameters[0]["window_bytes"]
     if bdp > 0:
-        line = float(state.limits[state.senders[qp]["port"]]["rate"])
-        flow["window"] = max(1.0, bdp * record["rc"] / line)
+        flow["window"] = max(1.0, bdp * record["rc"] / flow["line"])
     pace.changed(state, host, qp, now)
 
 
@@ -92,7 +91,7 @@ def increase(state, host, qp, stage, now):
     else:
         high, low = max(record["ts"], record["bs"]), min(record["ts"], record["bs"])
         hyper = low > recovery
-    line = float(state.limits[state.senders[qp]["port"]]["rate"])
+    line = state.flows[qp]["line"]
     if high >= recovery:
         step = parameters["hai"] if hyper else parameters["ai"]
         record["rt"] = min(line, record["rt"] + step)

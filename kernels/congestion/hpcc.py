@@ -10,8 +10,7 @@ BITS_PS = 8e12
 @device
 def line_bytes(state, qp):
     """Return the bytes that the line carries in one base round trip."""
-    line = state.limits[state.senders[qp]["port"]]["rate"]
-    return line * state.parameters[0]["rtt"] / BITS_PS
+    return state.flows[qp]["line"] * state.parameters[0]["rtt"] / BITS_PS
 
 
 @device

@@ -21,7 +21,7 @@ def route(state, d, dev, source, now):
             return np.int64(NONE)
         start = state.set_ptr[chosen]
         count = state.set_ptr[chosen + 1] - start
-        turn = np.int64(dev["turn_base"])
+        turn = dev["turn_base"] + chosen
         ports = start
     else:
         if dev["lo"] <= address and address < dev["hi"]:

@@ -7,7 +7,6 @@ from fabricemu.kernels.random import at_instant, fold
 from fabricemu.kernels.state import BULK, CONTROL, NONE, Exit
 from fabricemu.kernels.switch import (
     buffer,
-    departures,
     marking,
     pause,
     queue,
@@ -41,8 +40,7 @@ def data(state, part, d, i, p, source, now):
             return
         ring.copy_packet(state, source, slot)
         wire.start(state, part, d, p, BULK + c, slot, now)
-        if state.ports[p]["waiting_bytes"] > 0:
-            departures.add(state, d, p)
+        wire.schedule(state, d, p, now)
         return
     size = np.int64(entry["bytes"])
     limit = state.limits[p]["limit"]
@@ -107,7 +105,7 @@ def keep(state, part, d, i, p, source, now):
     if not buffer.charge(state, d, i, c, size):
         share = state.parts[part]
         share["status"] = LOSSLESS_DROP
-        share["lossless_port"] = p
+        share["lossless_port"] = i
         share["lossless_class"] = c
         state.limits[p]["drops"] += 1
         return
@@ -124,7 +122,9 @@ def keep(state, part, d, i, p, source, now):
         marking.mark(state, p, entry, queue.of(state, p, c)["waiting"] + size, roll)
     if config["fifos"] > config["classes"] + 1:
         state.tags[slot]["pause"] -= queue.paused_for(queue.of(state, p, c), now)
-    wire.wait_data(state, d, p, c, size, now)
+    queue.of(state, p, c)["waiting"] += size
+    wire.count(state, p, size)
+    wire.schedule(state, d, p, now)
     pause.check(state, part, d, i, c, now)
 
 
@@ -146,14 +146,14 @@ def depart(state, part, d, p, now):
     slot = out["offset"] + (out["committed"] & out["mask"])
     entry = state.entries[slot]
     size = np.int64(entry["bytes"])
-    state.ports[p]["waiting_bytes"] -= size
+    if fifo <= config["classes"]:
+        state.ports[p]["waiting_bytes"] -= size
     if fifo == CONTROL:
         state.egress[p]["control_waiting"] -= size
     elif fifo <= config["classes"]:
         leave(state, part, d, p, slot, now)
     wire.start(state, part, d, p, fifo, slot, now)
-    if state.ports[p]["waiting_bytes"] > 0:
-        departures.add(state, d, p)
+    wire.schedule(state, d, p, now)
 
 
 @inlined
@@ -164,6 +164,8 @@ def leave(state, part, d, p, slot, now):
     size = np.int64(entry["bytes"])
     c = np.int64(queue.class_of(entry))
     record = queue.of(state, p, c)
+    if config["classes"] > 1 and record["waiting"] == size:
+        scheduler.emptied(state, p, c)
     record["waiting"] -= size
     if config["ecn_at_enqueue"] == 0 and record["waiting"] > state.egress[p]["ecn_low"]:
         local = p - state.devices[d]["first_port"]

@@ -77,3 +77,14 @@ def pick(state, part, p):
         if size == EMPTY:
             record["deficit"] = 0
         egress["turn"] = c + 1 if c + 1 < classes else 0
+
+
+@device
+def emptied(state, p, c):
+    """Pass the turn on from a class whose last packet has just been taken."""
+    if state.classes[c]["weight"] == 0:
+        return
+    egress = state.egress[p]
+    queue.of(state, p, c)["deficit"] = 0
+    egress["granted"] = 0
+    egress["turn"] = c + 1 if c + 1 < state.config[0]["classes"] else 0

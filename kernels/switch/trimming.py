@@ -11,11 +11,12 @@ def trim(state, part, d, p, source, now):
     """Queue the header of a packet at port ``p``; drop it if too many wait there."""
     config = state.config[0]
     egress = state.egress[p]
-    egress["trims"] += 1
     limit = state.limits[p]["limit"]
     if limit >= 0 and egress["control_waiting"] + config["trim_bytes"] > 2 * limit:
         egress["headers_dropped"] += 1
+        state.limits[p]["drops"] += 1
         return
+    egress["trims"] += 1
     slot = ring.push(state, part, p * config["fifos"])
     if slot == NONE:
         return

@@ -5,7 +5,7 @@ from fabricemu.kernels import port
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.random import at_instant, fold
 from fabricemu.kernels.state import BULK, CONTROL, LOST, MAX_STAMPS, STAMP_WORDS
-from fabricemu.kernels.switch import departures, queue
+from fabricemu.kernels.switch import departures
 
 
 @inlined
@@ -61,35 +61,33 @@ def lose(state, d, p, entry, now):
 @inlined
 def start_or_wait(state, part, d, p, fifo, slot, now):
     """Start a control or pause frame just pushed if the wire is free, else let it wait."""
-    record = state.ports[p]
-    if record["free_at"] <= now:
+    if state.ports[p]["free_at"] <= now:
         start(state, part, d, p, fifo, slot, now)
-        if record["waiting_bytes"] > 0:
-            departures.add(state, d, p)
-        return
-    size = np.int64(state.entries[slot]["bytes"])
-    if fifo == CONTROL:
+    elif fifo == CONTROL:
+        size = np.int64(state.entries[slot]["bytes"])
         state.egress[p]["control_waiting"] += size
-    wait(state, d, p, size)
+        count(state, p, size)
+    schedule(state, d, p, now)
 
 
 @inlined
-def wait(state, d, p, size):
-    """Count a packet that waits at port ``p``; the port departs when its wire is free."""
+def count(state, p, size):
+    """Count a packet that waits at port ``p``."""
     record = state.ports[p]
     waiting = record["waiting_bytes"] + size
     record["waiting_bytes"] = waiting
     record["bin_peak"] = max(record["bin_peak"], waiting)
-    departures.add(state, d, p)
 
 
 @inlined
-def wait_data(state, d, p, c, size, now):
-    """Count a data packet that waits; a paused port with a free wire stays out of the heap."""
-    queue.of(state, p, c)["waiting"] += size
-    if state.ports[p]["free_at"] > now:
-        wait(state, d, p, size)
-        return
-    record = state.ports[p]
-    record["waiting_bytes"] += size
-    record["bin_peak"] = max(record["bin_peak"], record["waiting_bytes"])
+def schedule(state, d, p, now):
+    """Let a busy port depart when its wire is free, if something waits there."""
+    if state.ports[p]["free_at"] <= now:
+        return  # what waits is paused
+    fifos = state.config[0]["fifos"]
+    waits = state.ports[p]["waiting_bytes"] > 0
+    if fifos > state.config[0]["classes"] + 1:
+        out = state.outs[(p + 1) * fifos - 1]
+        waits |= out["committed"] < out["tail"]
+    if waits:
+        departures.add(state, d, p)

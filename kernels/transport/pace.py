@@ -15,7 +15,7 @@ def next_time(state, flow, p):
     if flow["gap"] > 0:
         return flow["last_start"] + int(flow["gap"])
     if flow["rate"] < state.limits[p]["rate"]:
-        return flow["last_start"] + int(math.ceil(PS_PER_BYTE * flow["last_wire"] / flow["rate"]))
+        return flow["last_start"] + math.ceil(PS_PER_BYTE * flow["last_wire"] / flow["rate"])
     return 0
 
 
