@@ -7,6 +7,7 @@ import pytest
 from fabricemu.fabrics.network import Choice
 from fabricemu.fabrics.transport import Balance as Kind
 from tests.builders import leaf_spine, sends, transport
+from tests.ethernet import with_switching
 from tests.reference import simulate
 from tests.reference.balance import balance
 from tests.reference.balance.balance import Draws, Word
@@ -14,7 +15,6 @@ from tests.reference.balance.bitmap import Bitmap
 from tests.reference.balance.mixed import Mixed
 from tests.reference.balance.oblivious import Oblivious
 from tests.reference.balance.reps import FROZEN_PS, Reps
-from tests.reference.examples import ethernet
 from tests.reference.hashing import fold, mix
 
 P = 16
@@ -114,7 +114,7 @@ def test_mixed_prefers_what_went_well_and_forgets_the_oldest() -> None:
 
 @pytest.mark.parametrize(("kind", "ports"), [(Kind.NONE, 1), (Kind.OBLIVIOUS, 4)])
 def test_entropy_spreads_a_queue_pair_over_the_uplinks(kind: Kind, ports: int) -> None:
-    network = ethernet(leaf_spine(spines=4, choice=Choice.ECMP))
+    network = with_switching(leaf_spine(spines=4, choice=Choice.ECMP))
     nic = transport(balance=kind, entropies=64, any_order=True)
     result = simulate(network, nic, sends([(0, 2, 64 * 4096)]), 1)
     first = int(network.port_ptr[4]) + 2
@@ -122,7 +122,7 @@ def test_entropy_spreads_a_queue_pair_over_the_uplinks(kind: Kind, ports: int) -
 
 
 def test_acks_come_back_by_the_entropy_of_what_they_answer() -> None:
-    network = ethernet(leaf_spine(spines=4, choice=Choice.ECMP))
+    network = with_switching(leaf_spine(spines=4, choice=Choice.ECMP))
     nic = replace(transport(any_order=True), ack_every=1, balance=Kind.OBLIVIOUS, entropies=64)
     result = simulate(network, nic, sends([(0, 2, 64 * 4096)]), 1)
     first = int(network.port_ptr[5]) + 2

@@ -8,8 +8,9 @@ import pytest
 
 from fabricemu.fabrics.network import Change, Choice, Network, Routes
 from tests.builders import leaf_spine, line_network, sends, star, transport
+from tests.ethernet import with_switching
 from tests.reference import DeadlockError, simulate
-from tests.reference.examples import at_all, ethernet, ints, port, ring
+from tests.reference.examples import ints, port, ring
 
 FULL = 4096  # bytes of payload of a full packet
 FRAME = 4160
@@ -20,7 +21,7 @@ RATE = 400 * 10**9
 
 
 def changed(network: Network, *changes: Change) -> Network:
-    return replace(network if network.switching else ethernet(network), changes=changes)
+    return replace(network if network.switching else with_switching(network), changes=changes)
 
 
 def change(time: int, ports: Any = (), rate: int = RATE, up: int = 1, **more: Any) -> Change:
@@ -57,7 +58,7 @@ def test_what_is_on_the_wire_arrives() -> None:
 
 def routed(network: Network, uplinks: dict[int, list[int]]) -> Network:
     """Return a leaf-spine of two by two with tables; ``uplinks`` are the ports up of a leaf."""
-    return replace(ethernet(network), routes=tables(uplinks))
+    return replace(with_switching(network), routes=tables(uplinks))
 
 
 def tables(uplinks: dict[int, list[int]]) -> Routes:
@@ -70,7 +71,7 @@ def tables(uplinks: dict[int, list[int]]) -> Routes:
 
 
 def test_tables_lead_where_the_numbering_leads() -> None:
-    network = ethernet(leaf_spine(choice=Choice.ECMP))
+    network = with_switching(leaf_spine(choice=Choice.ECMP))
     rows = [(0, 2, 9 * FULL), (1, 3, 9 * FULL), (3, 0, 9 * FULL), (0, 1, FULL)]
     case = transport(qps=4), sends(rows), 3
     assert simulate(routed(network, {0: [2, 3], 1: [2, 3]}), *case) == simulate(network, *case)
@@ -106,11 +107,8 @@ def test_round_robin_counts_by_set() -> None:
 
 
 def clockwise(rto: int) -> None:
-    network = ring(3)
-    assert network.switching is not None
-    rules = {"lossless": ints(1), "pfc": at_all(network, 1)}
-    few = {"xoff_bytes": 2 * FRAME, "xon_bytes": 0}
-    network = replace(network, switching=replace(network.switching, **rules, **few))
+    rules = {"lossless": [1], "pfc": 1, "xoff_bytes": 2 * FRAME, "xon_bytes": 0}
+    network = with_switching(ring(3), **rules)
     program = sends([(i, (i + 2) % 3, 200 * FULL) for i in range(3)])
     simulate(network, transport(rto_ps=rto), program, 1)
 
@@ -123,7 +121,7 @@ def test_flows_around_a_ring_with_pause_wait_for_each_other(rto: int) -> None:
 
 def test_pause_without_a_circle_is_no_deadlock() -> None:
     network = star(3, rate=RATE // 10)
-    rules = {"lossless": ints(1), "pfc": 1, "xoff_bytes": 2 * FRAME, "xon_bytes": 0}
+    rules = {"lossless": [1], "pfc": 1, "xoff_bytes": 2 * FRAME, "xon_bytes": 0}
     rows = [(r, 0, 2000 * FULL) for r in range(1, 3)]
-    result = simulate(ethernet(network, **rules), transport(), sends(rows), 1)
+    result = simulate(with_switching(network, **rules), transport(), sends(rows), 1)
     assert max(message.delivered for message in result.messages) > 3 * 10**9

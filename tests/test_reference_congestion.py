@@ -11,13 +11,13 @@ from fabricemu.fabrics.transport import Hpcc as HpccParameters
 from fabricemu.fabrics.transport import Swift as SwiftParameters
 from fabricemu.fabrics.transport import Transport
 from tests.builders import line_network, sends, star, transport
+from tests.ethernet import with_switching
 from tests.reference import ReferenceResult, simulate
 from tests.reference.congestion.control import Feedback
 from tests.reference.congestion.dcqcn import Dcqcn
 from tests.reference.congestion.dctcp import Dctcp
 from tests.reference.congestion.hpcc import Hpcc
 from tests.reference.congestion.swift import Swift
-from tests.reference.examples import ethernet
 from tests.reference.packets import Stamp
 from tests.reference.timers import Kind
 
@@ -348,8 +348,8 @@ def nic(law: Law, parameters: object, **changes: Any) -> Transport:
 
 
 def test_cnp_spaces_packets_and_an_increase_brings_the_next_forward() -> None:
-    network = ethernet(line_network(1, last_rate=200 * GBPS), ecn_low=0, ecn_high=0)
-    parameters = dcqcn_parameters(increase_ps=200_000)
+    network = with_switching(line_network(1, last_rate=200 * GBPS), ecn_low=0, ecn_high=0)
+    parameters = dcqcn_parameters(increase_ps=200_000, alpha_ps=US)
     program = sends([(0, 1, FULL)] * 35)
     result = simulate(network, nic(Law.DCQCN, parameters), program, 1)
     # packet 2 leaves with packet 3 behind it at 5 T + L: its CNP comes at 7 T + 4 L + 4680
@@ -363,7 +363,7 @@ def test_cnp_spaces_packets_and_an_increase_brings_the_next_forward() -> None:
 
 
 def incast(law: Law, parameters: object, **changes: Any) -> ReferenceResult:
-    network = ethernet(star(5), ecn_low=16 * FULL, ecn_high=16 * FULL)
+    network = with_switching(star(5), ecn_low=16 * FULL, ecn_high=16 * FULL)
     program = sends([(r, 0, 60 * FULL) for r in range(1, 5)])
     return simulate(network, nic(law, parameters, **changes), program, 1)
 

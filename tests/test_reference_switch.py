@@ -7,9 +7,10 @@ import pytest
 
 from fabricemu.fabrics.network import Network
 from tests.builders import line_network, sends, star, transport
+from tests.ethernet import with_switching
 from tests.reference import DeadlockError, LosslessDropError, ReferenceResult, simulate
 from tests.reference.buffer import Buffer
-from tests.reference.examples import at_ports, ethernet, ints, merge, port
+from tests.reference.examples import at_ports, ints, merge, port
 from tests.reference.hashing import LOSS, MARK, at_instant, device_seed, fold
 from tests.reference.marking import Red
 from tests.reference.scheduler import Scheduler
@@ -34,7 +35,7 @@ def delivered(result: ReferenceResult) -> list[int]:
     ("packets", "hops", "completion"), [(1, 6, 6_506_880), (512, 6, 49_022_080)]
 )
 def test_unloaded_message_takes_its_closed_form(packets: int, hops: int, completion: int) -> None:
-    network = ethernet(line_network(hops - 1))
+    network = with_switching(line_network(hops - 1))
     result = simulate(network, transport(), sends([(0, 1, packets * FULL)]), 1)
     assert result.messages[0].acked == completion
 
@@ -43,7 +44,7 @@ def test_unloaded_message_takes_its_closed_form(packets: int, hops: int, complet
 def test_empty_rules_change_nothing(limit: int) -> None:
     network = star(5, queue_bytes=limit)
     case = transport(rto_ps=10**7), sends([(r, 0, 5 * FULL) for r in range(1, 5)]), 1
-    assert simulate(ethernet(network), *case) == simulate(network, *case)
+    assert simulate(with_switching(network), *case) == simulate(network, *case)
 
 
 def test_limit_holds_the_packet_in_service_too() -> None:
@@ -95,7 +96,9 @@ def test_nothing_changes_when_all_is_paused() -> None:
 
 
 def test_classes_of_a_host_take_turns_by_weight() -> None:
-    network = ethernet(line_network(0), weight=ints(2, 1), lossless=ints(0, 0), qp_class=(0, 1))
+    network = with_switching(
+        line_network(0), weight=ints(2, 1), lossless=ints(0, 0), qp_class=(0, 1)
+    )
     program = sends([(0, 1, 9 * FULL, 0, 0), (0, 1, 9 * FULL, 0, 1)])
     result = simulate(network, transport(), program, 1)
     # posting the first makes it leave alone; 0 0 1 0 0 1 ... then what is left of class 1
@@ -129,7 +132,7 @@ def test_mark_sees_the_queue_behind_or_with_the_packet(at_enqueue: bool, marks: 
     network = star(5)
     rules = {"ecn_low": FRAME - 1, "ecn_high": FRAME - 1, "ecn_at_enqueue": at_enqueue}
     program = sends([(r, 0, FULL) for r in range(1, 5)])
-    result = simulate(ethernet(network, **rules), transport(), program, 1)
+    result = simulate(with_switching(network, **rules), transport(), program, 1)
     # one starts, three wait: three, two, one of them at most behind or with each
     assert result.marks[port(network, 5, 0)] == marks
     assert sum(message.marks for message in result.messages) == marks
@@ -141,7 +144,7 @@ def test_mark_rolls_the_hash_of_instant_and_port() -> None:
     program = sends([(r, 0, FULL) for r in range(1, 4)])
     seed = fold(device_seed(7, 4), MARK)
     roll = fold(at_instant(seed, 2 * T + L), 0)
-    result = simulate(ethernet(network, **rules), transport(), program, 7)
+    result = simulate(with_switching(network, **rules), transport(), program, 7)
     # of two that wait the first leaves with the other behind it: marked in half the cases
     assert result.marks[port(network, 4, 0)] == (2 * roll < ALWAYS)
 
@@ -150,7 +153,7 @@ def test_mark_rolls_the_hash_of_instant_and_port() -> None:
 
 
 def buffer(**changes: object) -> Buffer:
-    network = ethernet(line_network(), **{"lossless": ints(1), **changes})
+    network = with_switching(line_network(), lossless=[1], **changes)
     assert network.switching is not None
     return Buffer(network.switching, [2000, 2000])
 
@@ -182,7 +185,7 @@ def test_charge_fills_reserve_then_pool_then_headroom() -> None:
 
 
 def test_lossless_packet_without_room_ends_the_run() -> None:
-    network = ethernet(star(5), lossless=ints(1), buffer_bytes=2 * FRAME)
+    network = with_switching(star(5), lossless=[1], buffer_bytes=2 * FRAME)
     program = sends([(r, 0, FULL) for r in range(1, 5)])
     with pytest.raises(LosslessDropError) as caught:
         simulate(network, transport(), program, 1)
@@ -191,7 +194,7 @@ def test_lossless_packet_without_room_ends_the_run() -> None:
 
 
 def test_lossy_packet_is_refused_by_its_egress_queue() -> None:
-    network = ethernet(star(5), buffer_bytes=4 * FRAME)
+    network = with_switching(star(5), buffer_bytes=4 * FRAME)
     program = sends([(r, 0, FULL) for r in range(1, 5)])
     result = simulate(network, transport(rto_ps=10**8), program, 1)
     # of three that wait the first finds 4 left, the second 3, the third 2 with 3 needed
@@ -205,8 +208,8 @@ def paused_line(switches: int, packets: int) -> tuple[Network, ReferenceResult]:
     """Run a message over a line whose last cable is slow and whose last switch pauses."""
     network = line_network(switches, last_rate=SLOW)
     watched = port(network, 1 + switches, 0)
-    rules = {"lossless": ints(1), "xoff_bytes": FRAME, "xon_bytes": 0}
-    network = ethernet(network, pfc=at_ports(network, watched), **rules)
+    rules = {"lossless": [1], "xoff_bytes": FRAME, "xon_bytes": 0}
+    network = with_switching(network, pfc=at_ports(network, watched), **rules)
     return network, simulate(network, transport(), sends([(0, 1, packets * FULL)]), 1)
 
 
@@ -241,9 +244,9 @@ def test_pause_acts_after_the_response_time() -> None:
 def test_two_to_one_under_pfc_ends_as_published() -> None:
     network = merge(2, 4)
     packet = FRAME
-    rules = {"lossless": ints(1), "pfc": 1, "xoff_bytes": 15 * packet, "xon_bytes": 12 * packet}
+    rules = {"lossless": [1], "pfc": 1, "xoff_bytes": 15 * packet, "xon_bytes": 12 * packet}
     program = sends([(0, 2, 1 << 21), (1, 2, 1 << 21)])
-    result = simulate(ethernet(network, **rules), transport(ack_every=1), program, 1)
+    result = simulate(with_switching(network, **rules), transport(ack_every=1), program, 1)
     assert sorted(delivered(result)) == [88_529_600, 88_612_800]
     assert sorted(message.acked for message in result.messages) == [91_537_280, 91_620_480]
     assert len(result.pauses) > 0
@@ -253,7 +256,7 @@ def test_two_to_one_under_pfc_ends_as_published() -> None:
 
 
 def test_refused_packet_is_trimmed_and_its_header_overtakes() -> None:
-    network = ethernet(star(4, queue_bytes=2 * FRAME), trim_bytes=64)
+    network = with_switching(star(4, queue_bytes=2 * FRAME), trim_bytes=64)
     program = sends([(r, 0, FULL) for r in range(1, 4)])
     result = simulate(network, transport(rto_ps=10**8), program, 1)
     trimmed = [message for message in result.messages if message.trims]
@@ -264,7 +267,7 @@ def test_refused_packet_is_trimmed_and_its_header_overtakes() -> None:
 
 
 def test_coin_decides_which_packet_is_trimmed() -> None:
-    network = ethernet(star(4, queue_bytes=2 * FRAME), trim_bytes=64)
+    network = with_switching(star(4, queue_bytes=2 * FRAME), trim_bytes=64)
     program = sends([(r, 0, FULL) for r in range(1, 4)])
     nic = transport(rto_ps=10**8)
     results = [simulate(network, nic, program, seed) for seed in range(16)]
@@ -283,13 +286,14 @@ def test_shared_buffer_trims_the_arriving_packet_alone() -> None:
     rules = {"buffer_bytes": 4 * FRAME, "trim_bytes": 64}
     program = sends([(r, 0, FULL) for r in range(1, 5)])
     results = [
-        simulate(ethernet(star(5), **rules), transport(rto_ps=10**8), program, s) for s in range(8)
+        simulate(with_switching(star(5), **rules), transport(rto_ps=10**8), program, s)
+        for s in range(8)
     ]
     assert [sum(result.trims) for result in results] == [1] * 8
 
 
 def test_header_without_room_is_dropped() -> None:
-    network = ethernet(star(4, queue_bytes=31), trim_bytes=64)
+    network = with_switching(star(4, queue_bytes=31), trim_bytes=64)
     program = sends([(r, 0, FULL) for r in range(1, 4)])
     result = simulate(network, transport(rto_ps=10**8), program, 1)
     assert (sum(result.trims), result.drops[port(network, 4, 0)] > 0) == (0, True)
@@ -299,7 +303,7 @@ def test_header_without_room_is_dropped() -> None:
 
 
 def test_lost_packet_takes_its_time_on_the_wire() -> None:
-    network = ethernet(line_network(0))
+    network = with_switching(line_network(0))
     seed = fold(device_seed(1, 0), LOSS)
     first, second = (fold(at_instant(seed, k * T), 0) for k in range(2))
     assert second < first
@@ -310,6 +314,6 @@ def test_lost_packet_takes_its_time_on_the_wire() -> None:
 
 
 def test_link_that_loses_all_ends_nothing() -> None:
-    network = replace(ethernet(line_network()), loss=ints(ALWAYS, 0, 0, 0))
+    network = replace(with_switching(line_network()), loss=ints(ALWAYS, 0, 0, 0))
     with pytest.raises(DeadlockError):
         simulate(network, transport(), sends([(0, 1, FULL)]), 1)

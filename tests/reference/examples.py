@@ -1,4 +1,4 @@
-"""Ethernet switching and small networks with it, for tests."""
+"""Small networks, and the parameters of published runs of UEC, for tests."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fabricemu.fabrics.network import Kind, Network, Routes, Switching
+from fabricemu.fabrics.network import Kind, Network, Routes
 from fabricemu.fabrics.transport import Balance, Control, Protocol, Transport, Uec
 from tests.builders import transport
+from tests.ethernet import with_switching
 from tests.wiring import Wiring
 
 RATE = 400 * 10**9
@@ -19,52 +20,11 @@ def ints(*values: int) -> NDArray[np.int64]:
     return np.array(values, dtype=np.int64)
 
 
-def at_all(network: Network, value: int) -> NDArray[np.int64]:
-    """Return ``value`` for each port."""
-    return np.full(network.n_ports, value, dtype=np.int64)
-
-
 def at_ports(network: Network, *ports: int) -> NDArray[np.int64]:
     """Return 1 for each of ``ports``, else 0."""
-    ones = at_all(network, 0)
+    ones = np.zeros(network.n_ports, np.int64)
     ones[list(ports)] = 1
     return ones
-
-
-def ethernet(network: Network, **changes: Any) -> Network:
-    """Return the network with one class, without marks, trimming, buffer, PFC; or ``changes``.
-
-    Values of ports may be one number for all of them.
-    """
-    for name in {"ecn_low", "ecn_high", "headroom", "pfc"} & changes.keys():
-        if isinstance(changes[name], int):
-            changes[name] = at_all(network, changes[name])
-    plain = Switching(
-        weight=ints(0),
-        lossless=ints(0),
-        qp_class=(0,),
-        ecn_low=at_all(network, -1),
-        ecn_high=at_all(network, -1),
-        ecn_max=0,
-        ecn_at_enqueue=False,
-        trim_bytes=0,
-        buffer_bytes=-1,
-        reserved_bytes=0,
-        headroom=at_all(network, 0),
-        alpha=1 << 16,
-        alpha_lossy=1 << 16,
-        pfc=at_all(network, 0),
-        xoff_bytes=-1,
-        xon_bytes=0,
-        pause_bytes=64,
-        pause_response_ps=0,
-        weighted=False,
-        bands=ints(),
-        refresh_ps=0,
-        flowlet_gap_ps=0,
-        flowlet_entries=0,
-    )
-    return replace(network, switching=replace(plain, **changes))
 
 
 def port(network: Network, device: int, index: int) -> int:
@@ -110,7 +70,7 @@ def ring(n: int, rate: int = RATE, latency: int = LATENCY) -> Network:
     addresses = np.arange(n)
     onward = np.where(np.eye(n, dtype=np.int64) == 1, -1, 0)
     routes = Routes(addresses, np.zeros(n, np.int64), addresses + n, onward, ints(0, 1), ints(1))
-    return replace(ethernet(wiring.build(n, 1, 1)), routes=routes)
+    return replace(wiring.build(n, 1, 1), routes=routes)
 
 
 # the 100 Gbit/s network of three tiers and links of 1 us of uet-htsim, and its likes
@@ -164,5 +124,5 @@ def uec_nic(control: Control, parameters: Uec | None = None, **changes: Any) -> 
 
 def trimming(network: Network, marks: bool = True, **changes: Any) -> Network:
     """Return the network with trimmed headers, and marks from 0.2 to 0.8 round trips."""
-    red = {"ecn_low": 37_350, "ecn_high": 145_250, "ecn_max": 1 << 32} if marks else {}
-    return ethernet(network, trim_bytes=64, **red, **changes)
+    red = {"ecn_low": 37_350, "ecn_high": 145_250} if marks else {}
+    return with_switching(network, trim_bytes=64, **red, **changes)
