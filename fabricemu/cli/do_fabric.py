@@ -6,7 +6,11 @@ from typing import Any
 
 from fabricemu.cli.text import amount, duration, outline
 from fabricemu.fabrics.describe import describe
+from fabricemu.fabrics.topology import hosts_of
 from fabricemu.spec.presets import load_fabric, preset_names, resolved_toml
+
+DEFAULT_HOSTS = 64
+MOST_ROWS = 20  # of a list, as text
 
 
 def listing(as_json: bool = False) -> str:
@@ -23,9 +27,10 @@ def as_toml(name: str) -> str:
     return resolved_toml(load_fabric(name)).rstrip("\n")
 
 
-def description(name: str, hosts: int, overrides: Sequence[str], as_json: bool) -> str:
-    """Return what a fabric for a number of hosts consists of."""
-    content = describe(load_fabric(name, overrides), hosts)
+def description(name: str, hosts: int | None, overrides: Sequence[str], as_json: bool) -> str:
+    """Return what a fabric consists of, for a number of hosts if no topology file decides."""
+    fabric = load_fabric(name, overrides)
+    content = describe(fabric, hosts or hosts_of(fabric) or DEFAULT_HOSTS)
     if as_json:
         return json.dumps({"schema": 1, **content})
     return "\n".join(outline(_readable(content)))
@@ -36,13 +41,14 @@ def _readable(value: Any) -> Any:
     if isinstance(value, dict):
         return dict(_readable_item(key, item) for key, item in value.items())
     if isinstance(value, list):
-        return [_readable(item) for item in value]
+        rows = [_readable(item) for item in value[:MOST_ROWS]]
+        return rows + [f"and {len(value) - MOST_ROWS} more"] * (len(value) > MOST_ROWS)
     return f"{value:.4g}" if isinstance(value, float) else value
 
 
 def _readable_item(key: str, value: Any) -> tuple[str, Any]:
     if key.endswith("_ps"):
         return key.removesuffix("_ps"), duration(value / 1e12)
-    if key.endswith("_bps"):
+    if key.endswith("_bps") and value is not None:
         return key.removesuffix("_bps"), amount(value, "bit/s")
     return key, _readable(value)

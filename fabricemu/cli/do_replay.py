@@ -5,7 +5,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fabricemu.analysis.compare import compare
@@ -16,6 +16,7 @@ from fabricemu.cli.run_text import comparison_text, run_text
 from fabricemu.engine.run import check_inputs
 from fabricemu.errors import ConfigError, OutputError
 from fabricemu.fabrics.build import build
+from fabricemu.fabrics.topology import hosts_of
 from fabricemu.replay import Trace, read_trace, replay
 from fabricemu.results.spill import spill_folder
 from fabricemu.results.writer import check_output
@@ -62,6 +63,7 @@ def run(job: Job, quiet: bool, as_json: bool) -> str:
 def run_all(job: Job, reporter: Reporter) -> list[Run]:
     """Check all inputs and outputs, then run each fabric with each seed."""
     fabrics = load_fabrics(job.fabrics, job.overrides)
+    job = replace(job, hosts=job.hosts or _hosts_of_file(fabrics))
     trace = _read(job, job.seeds[0])
     for fabric in fabrics:
         check_inputs(*build(fabric, job.hosts or trace.program.n_ranks), trace.program)
@@ -88,6 +90,12 @@ def load_fabrics(names: Sequence[str], overrides: Sequence[str]) -> list[FabricS
         if found.count(name) > 1:
             raise ConfigError(f"two fabrics are called {name!r}; set their 'name' apart")
     return fabrics
+
+
+def _hosts_of_file(fabrics: Sequence[FabricSpec]) -> int | None:
+    """Return the hosts of the largest topology file, so that all fabrics have as many."""
+    found = [hosts for fabric in fabrics if (hosts := hosts_of(fabric)) is not None]
+    return max(found, default=None)
 
 
 def _read(job: Job, seed: int) -> Trace:

@@ -2,7 +2,7 @@
 
 import click
 
-from fabricemu.cli.options import json_option, set_option
+from fabricemu.cli.options import json_option, set_option, topo_option, with_topology
 
 
 @click.group()
@@ -21,11 +21,21 @@ def list_fabrics(as_json: bool) -> None:
 
 @fabric.command("show")
 @click.argument("name", metavar="FABRIC")
-@click.option("--hosts", type=click.IntRange(1), default=64, show_default=True, help="Hosts.")
+@click.option(
+    "--hosts", type=click.IntRange(1), help="Hosts.  [default: those of a topology file, else 64]"
+)
+@topo_option
 @set_option
 @json_option
-def show_fabric(name: str, hosts: int, overrides: tuple[str, ...], as_json: bool) -> None:
+def show_fabric(
+    name: str,
+    hosts: int | None,
+    topology: str | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Print boxes, links, capacity and idle times of FABRIC, a preset or a TOML file."""
     from fabricemu.cli import do_fabric
 
+    overrides = with_topology(overrides, topology)
     click.echo(do_fabric.description(name, hosts, overrides, as_json))

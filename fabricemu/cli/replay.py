@@ -13,7 +13,9 @@ from fabricemu.cli.options import (
     quiet_option,
     seed_option,
     set_option,
+    topo_option,
     trace_options,
+    with_topology,
 )
 
 
@@ -39,6 +41,7 @@ from fabricemu.cli.options import (
 @click.option(
     "--hosts", type=click.IntRange(1), help="Hosts of the fabric.  [default: the trace's ranks]"
 )
+@topo_option
 @set_option
 @seed_option
 @click.option("--seeds", type=click.IntRange(1, SEEDS), help="Run with each of the seeds 0..K-1.")
@@ -63,6 +66,7 @@ def replay(
     fabrics: tuple[str, ...],
     output: Path,
     hosts: int | None,
+    topology: str | None,
     overrides: tuple[str, ...],
     seed: int | None,
     seeds: int | None,
@@ -83,7 +87,7 @@ def replay(
         fabrics=fabrics,
         output=output,
         hosts=hosts,
-        overrides=overrides,
+        overrides=with_topology(overrides, topology),
         seeds=range(seeds) if seeds is not None else range(seed or 0, (seed or 0) + 1),
         **options,
     )

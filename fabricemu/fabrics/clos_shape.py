@@ -93,11 +93,12 @@ def clos_shape(spec: ClosSpec, n_ranks: int) -> ClosShape:
         If the hosts do not fit or something does not divide.
     """
     addresses = n_ranks * ports_per_plane(spec)
+    rails = _rails(spec, addresses)
     if spec.clos.radix != "auto":
-        return _shape(spec, int(spec.clos.radix), addresses)
+        return _shape(spec, int(spec.clos.radix), addresses, rails)
     for radix in range(2, 4 * addresses + 1024, 2):  # 2 tiers always fit before the end
         try:
-            return _shape(spec, radix, addresses)
+            return _shape(spec, radix, addresses, rails)
         except ConfigError as error:
             reason = error
     raise reason
@@ -126,12 +127,12 @@ def _rails(spec: ClosSpec, addresses: int) -> int:
     return min(ports, addresses)
 
 
-def _shape(spec: ClosSpec, radix: int, addresses: int) -> ClosShape:
+def _shape(spec: ClosSpec, radix: int, addresses: int, rails: int) -> ClosShape:
     fast = Fraction(uplink_rate(spec), spec.host.port_rate)
     above = int(radix / fast)
-    per_leaf, uplinks = _leaf(spec, radix, fast)
-    rails = _rails(spec, addresses)
-    leaves = rails * -(-addresses // (rails * per_leaf))
+    servers = -(-addresses // rails)
+    per_leaf, uplinks = _leaf(spec, radix, fast, servers if rails > 1 else radix)
+    leaves = rails * -(-servers // per_leaf)
     leaf = ClosShape(1, per_leaf, uplinks, leaves, planes=spec.clos.planes, rails=rails)
     if leaf.leaves == 1:
         return replace(leaf, uplinks=0)
@@ -147,8 +148,8 @@ def uplink_rate(spec: ClosSpec) -> int:
     return spec.host.port_rate if isinstance(rate, str) else rate
 
 
-def _leaf(spec: ClosSpec, radix: int, fast: Fraction) -> tuple[int, int]:
-    """Return host ports and uplinks of a leaf."""
+def _leaf(spec: ClosSpec, radix: int, fast: Fraction, used: int) -> tuple[int, int]:
+    """Return host ports and uplinks of a leaf, of which no more than ``used`` need be there."""
     ratio = Fraction(str(spec.clos.oversubscription)) * fast  # host ports for one uplink
     most = int(radix / (1 + fast / ratio))
     step = ratio.numerator  # fewest host ports that make whole uplinks
@@ -160,7 +161,8 @@ def _leaf(spec: ClosSpec, radix: int, fast: Fraction) -> tuple[int, int]:
         )
     wanted = spec.clos.hosts_per_leaf
     if isinstance(wanted, str):
-        return largest, int(largest / ratio)
+        enough = min(largest, -(-used // step) * step)
+        return enough, int(enough / ratio)
     if wanted % step or wanted > largest:
         near = min(max(step, round(wanted / step) * step), largest)
         raise ConfigError(

@@ -43,8 +43,8 @@ class TableWays(Ways):
         leaf = self.edges.device - network.n_ranks
         reached = hops[leaf] < UNREACHED
         if changing or max(len(np.unique(rate)), len(np.unique(latency))) <= 1:
-            best = int(rate.max(initial=0)), int(latency.min(initial=0))
-            middle = _alike(np.where(reached, hops[leaf], 0), *best)
+            fastest = int(latency.min()) if len(latency) else 0
+            middle = _alike(np.where(reached, hops[leaf], 0), int(rate.max(initial=0)), fastest)
         else:
             middle = _different(hops, links, leaf, np.stack([rate, latency]))
         self._make_rows(middle, reached)

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from fabricemu.errors import EngineError
 from fabricemu.fabrics.network import Ints, Kind, Network
+from fabricemu.fabrics.routing import needs_tables
+from fabricemu.fabrics.verify_routes import require, verify_changes, verify_routes
 
 
 def verify(network: Network) -> None:
@@ -17,14 +18,20 @@ def verify(network: Network) -> None:
     """
     ports = np.arange(network.n_ports)
     peer = network.peer
-    _require(bool(((peer >= 0) & (peer < network.n_ports)).all()), "a port has no cable")
-    _require(bool((peer[peer] == ports).all() and (peer != ports).all()), "cables disagree")
-    _require(bool((network.latency_ps > 0).all()), "a latency is not positive")
-    _require(bool((network.rate_bps > 0).all()), "a rate is not positive")
+    require(bool(((peer >= 0) & (peer < network.n_ports)).all()), "a port has no cable")
+    require(bool((peer[peer] == ports).all() and (peer != ports).all()), "cables disagree")
+    require(bool((network.latency_ps > 0).all()), "a latency is not positive")
+    require(bool((network.rate_bps > 0).all()), "a rate is not positive")
     _check_ends(network)
     reach = _Reach(network)
+    by_table = needs_tables(network)
+    require(not by_table or network.routes is not None, "no ways by arithmetic nor by table")
     for device in range(network.n_ranks, network.n_devices):
-        reach.check(device)
+        if network.kind[device] != Kind.SWITCH or not by_table:
+            reach.check(device)
+    if network.routes is not None:
+        verify_routes(network, network.routes)
+    verify_changes(network)
 
 
 def _check_ends(network: Network) -> None:
@@ -37,7 +44,7 @@ def _check_ends(network: Network) -> None:
     leaf, leaf_port = np.divmod(address, ddc.leaf_ports)
     far = network.peer[network.port_ptr[rank] + port]
     near = network.port_ptr[ddc.first_leaf + leaf] + leaf_port
-    _require(bool((far == near).all()), "a NIC port is at the wrong leaf port")
+    require(bool((far == near).all()), "a NIC port is at the wrong leaf port")
 
 
 class _Reach:
@@ -76,12 +83,12 @@ class _Reach:
         groups = -(-(hi - lo) // div)
         ports = int(net.port_ptr[device + 1] - net.port_ptr[device])
         expected = groups * bundle + int(net.up_count[device])
-        _require(ports == expected, f"{net.names[device]} has {ports} ports for {expected}")
+        require(ports == expected, f"{net.names[device]} has {ports} ports for {expected}")
         owner, port = self._neighbours(device, 0, groups * bundle)
         first = np.repeat(lo + np.arange(groups) * div, bundle)
         below_lo, below_hi = self._range(device, owner, port)
         wrong = (below_lo != first) | (below_hi != np.minimum(first + div, hi))
-        _require(not wrong.any(), f"{net.names[device]} sends down to the wrong device")
+        require(not wrong.any(), f"{net.names[device]} sends down to the wrong device")
 
     def _range(self, device: int, owner: Ints, port: Ints) -> tuple[Ints, Ints]:
         """Return the addresses served by each neighbour below, [lo, hi)."""
@@ -104,10 +111,10 @@ class _Reach:
         addresses = net.n_ranks * net.nic_ports
         covered = int(net.lo[device]) == 0 and int(net.hi[device]) == addresses
         local = net.kind[device] in (Kind.ELEMENT, Kind.SCALE_UP)
-        _require(count > 0 or covered or local, f"{net.names[device]} reaches not all addresses")
+        require(count > 0 or covered or local, f"{net.names[device]} reaches not all addresses")
         wider = (net.lo[owner] <= net.lo[device]) & (net.hi[owner] >= net.hi[device])
         taller = owner > device  # tiers are numbered upwards, so nothing can go round
-        _require(bool((wider & taller).all()), f"{net.names[device]} has a wrong uplink")
+        require(bool((wider & taller).all()), f"{net.names[device]} has a wrong uplink")
 
     def _check_lanes(self, device: int) -> None:
         net = self.network
@@ -120,9 +127,4 @@ class _Reach:
         right = (owner == net.ddc.first_leaf + net.ddc.leaves + element) & (
             port == leaf * per_element + strand
         )
-        _require(bool(right.all()), f"{net.names[device]} has a lane at the wrong element")
-
-
-def _require(holds: bool, problem: str) -> None:
-    if not holds:
-        raise EngineError(f"wiring: {problem}")
+        require(bool(right.all()), f"{net.names[device]} has a lane at the wrong element")
