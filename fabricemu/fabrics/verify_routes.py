@@ -49,7 +49,7 @@ def _check_set(network: Network, routes: Routes, hops: Ints, switch: int, number
     require(bool((network.kind[far] == Kind.SWITCH).all()), f"{name} has a way by no switch")
     edge = np.flatnonzero(routes.set_of[switch] == number)
     nearer = hops[np.ix_(far - network.n_ranks, edge)] == hops[switch, edge] - 1
-    require(bool(nearer.all()), f"{name} has a way that is not shortest")
+    require(bool(nearer.all()), f"{name} has ways of unequal length")
 
 
 def verify_changes(network: Network) -> None:

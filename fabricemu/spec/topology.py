@@ -4,7 +4,7 @@ A link is named by its two boxes, ``"leaf3:spine1"``, with ``"#2"`` for one cabl
 (from 0), or by a host, ``"host12"``, with ``":1"`` for one NIC port (from 0).
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, PlainSerializer, WithJsonSchema, model_validator
 
@@ -15,13 +15,20 @@ from fabricemu.spec.units import format_rate, parse_rate_bps
 LATEST = 10**6 * MAX_TIME
 
 
+def _parse_rate(value: Any) -> int:
+    rate = parse_rate_bps(value)
+    if rate < 10**6:
+        raise ValueError(f"{value!r}: expected at least 1Mbps")
+    return rate
+
+
 def _format_state(value: int | str) -> str:
     return value if isinstance(value, str) else format_rate(value)
 
 
 State = Annotated[
     int | str,
-    or_word("down", "up", parse=parse_rate_bps, least=10**6),
+    or_word("down", "up", parse=_parse_rate),
     PlainSerializer(_format_state, when_used="json"),
     WithJsonSchema({"type": ["integer", "string"], "examples": ["down", "up", "100Gbps"]}),
 ]
