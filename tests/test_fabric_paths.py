@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 
 from fabricemu.fabrics.build import build
 from fabricemu.fabrics.paths import Paths, _many_paths, _one_path
+from fabricemu.fabrics.routing import find_routes
+from fabricemu.fabrics.table_ways import TableWays
 from fabricemu.fabrics.timing import tx_ps
+from fabricemu.fabrics.walk import RegularWays
 from fabricemu.spec.presets import load_fabric
 
 times = st.integers(1, 50)
@@ -134,3 +137,71 @@ def test_lanes_carry_cell_headers():
     frames = 480 * 8 + 62  # one packet
     expected = tx_ps(frames + frames * 32 // 480, 160 * 10**11)
     assert paths.uplink_rate_ps(np.array([0]), np.array([40]), np.array([480 * 8])) == expected
+
+
+@pytest.mark.parametrize(
+    ("ranks", "overrides"),
+    [
+        (100, ["clos.hosts_per_leaf=3", "clos.radix=auto", "clos.tiers=3"]),
+        (64, ["clos.uplink_rate=800Gbps", "clos.radix=16", "host.scale_up_ranks=4"]),
+        (50, ["clos.radix=8", "host.nic_ports=2"]),
+        (40, []),
+    ],
+)
+def test_tables_and_arithmetic_tell_the_same_paths(ranks, overrides):
+    network = build(load_fabric("clos-ecmp", overrides), ranks)[0]
+    every = np.meshgrid(
+        np.arange(ranks), np.arange(ranks), np.arange(network.nic_ports), indexing="ij"
+    )
+    found = []
+    for ways in (RegularWays(network), TableWays(network, find_routes(network))):
+        row, table = ways.row(*every), ways.table
+        sums = [column.sum(axis=1)[row] for column in (table.rate, table.latency)]
+        found.append(np.stack([*sums, table.hops[row], ways.switches_on_path(*every)]))
+    assert np.array_equal(*found)
+
+
+@pytest.mark.parametrize(("dst", "switches"), [(0, 0), (1, 1), (2, 3), (13, 5)])
+def test_switches_on_a_path_are_one_less_than_its_links(dst, switches):
+    assert paths_of("uet-nscc", 16).switches_on_path(0, dst) == switches
+
+
+def test_a_scale_up_switch_is_one_switch():
+    assert paths_of("clos-ecmp", 64, "host.scale_up_ranks=8").switches_on_path(0, 7) == 1
+
+
+@pytest.mark.parametrize("name", ["ddc", "clos-ecmp", "uet-nscc"])
+def test_the_largest_rtt_is_that_of_the_farthest_pair(name):
+    paths = paths_of(name, 200, "host.scale_up_ranks=8")
+    ranks = np.arange(8, 200)
+    expected = paths.unloaded_ps(0, ranks, paths.transport.mtu, acked=True).max()
+    assert paths.largest_rtt_ps() == expected
+
+
+def test_a_slow_link_does_not_raise_the_bound_of_paths_beside_it():
+    whole = paths_of("clos-ecmp", 200)
+    slow = paths_of("clos-ecmp", 200, 'changes=[{what="leaf0:spine0", state="1Gbps"}]')
+    assert slow.unloaded_ps(0, 199, 10**6) == whole.unloaded_ps(0, 199, 10**6)
+
+
+def test_a_nic_that_is_always_slow_raises_the_bound():
+    change = '{what="host0", state="100Gbps"}'
+    slow = paths_of(
+        "clos-ecmp", 200, "clos.rail_optimised=true", "host.scale_up_ranks=2", f"changes=[{change}]"
+    )
+    assert slow.nic_tx_ps([0, 2], 4, 4096).tolist() == [4 * 83_560, 83_560]
+    assert slow.busiest_rate_ps(np.eye(1, 200)[0] * 100, np.zeros(200)) == 8000
+
+
+def test_a_link_counts_at_the_best_rate_that_it_ever_has():
+    change = '{what="host0", state="100Gbps", until="1us"}'
+    paths = paths_of("clos-ecmp", 200, f"changes=[{change}]")
+    assert paths.nic_tx_ps(0, 4, 4096) == 83_560
+
+
+def test_uplinks_of_rails_bound_what_leaves_a_leaf():
+    overrides = ["clos.rail_optimised=true", "host.scale_up_ranks=2", "clos.hosts_per_leaf=8"]
+    paths = paths_of("clos-ecmp", 16, *overrides, "clos.oversubscription=4")
+    src = np.arange(0, 16, 2)  # all on leaf 0, two uplinks
+    wire = 8 * int(paths.wire_bytes(10**6))
+    assert paths.uplink_rate_ps(src, (src + 3) % 16, 10**6) == wire * 20 // 2

@@ -42,9 +42,10 @@ class TableWays(Ways):
         rate, latency = self.best_bps[links.port], network.latency_ps[links.port]
         leaf = self.edges.device - network.n_ranks
         reached = hops[leaf] < UNREACHED
-        if changing or max(len(np.unique(rate)), len(np.unique(latency))) <= 1:
+        between = np.where(reached, hops[leaf], 0)
+        if changing or not between.any() or np.ptp(rate) == np.ptp(latency) == 0:
             fastest = int(latency.min()) if len(latency) else 0
-            middle = _alike(np.where(reached, hops[leaf], 0), int(rate.max(initial=0)), fastest)
+            middle = _alike(between, int(rate.max(initial=0)), fastest)
         else:
             middle = _different(hops, links, leaf, np.stack([rate, latency]))
         self._make_rows(middle, reached)
