@@ -202,8 +202,11 @@ def change(text, old, new):
         (change(HPCC, "1000ns", "1000"), "line 3: delay: '1000': the unit is missing"),
         (change(HPCC, "0.5", "1.5"), "line 6: error_rate: '1.5'; expected a probability"),
         (change(HPCC, "4 5 6", "4 5 5"), "line 2: switch: 5 is named twice"),
-        (change(HPCC, "3 6 100", "2 6 100"), "host 2 has 2 links to switches, host 0 has 1"),
-        (change(HPCC, "5 6 400", "5 4 400"), "host 3 has no way to that of host 0"),
+        (
+            change(HPCC, "3 6 100", "2 6 100"),
+            "line 6: link: host 2 has 2 links to switches, host 0",
+        ),
+        (change(HPCC, "5 6 400", "5 4 400"), "/topology: NIC port 0 of host 3 has no way"),
         (change(SIMAI, "10 2 2 4", "10 3 2 4"), "nvswitch_num: 2 for 4 GPUs in servers of 3"),
         (change(SIMAI, "1 4 2880", "1 5 2880"), "line 5: link: GPU 1: another NVSwitch"),
         (change(SIMAI, "3 5 2880", "3 5 1440"), "line 7: link: rate, positive delay"),

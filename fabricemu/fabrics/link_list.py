@@ -132,14 +132,15 @@ def _check_nics(words: Words, content: LinkList) -> None:
     hosts = content.nodes(Node.HOST)
     if not hosts:
         raise words.error(1, "node_num", "all nodes are switches; expected hosts")
-    count = dict.fromkeys(hosts, 0)
+    lines: dict[int, list[int]] = {host: [] for host in hosts}
     for link in content.nic:
-        count[link.one] += 1
-    for host in hosts:
-        if count[host] != count[hosts[0]] or not count[host]:
-            what = f"host {host} has {count[host]} links to switches, host {hosts[0]} has"
-            expected = f"{count[hosts[0]]}; expected the same number for all, at least 1"
-            raise words.error(words.line, "link", f"{what} {expected}")
+        lines[link.one].append(link.line)
+    expected = len(lines[hosts[0]])
+    for host, found in lines.items():
+        if len(found) != expected or not found:
+            what = f"host {host} has {len(found)} links to switches, host {hosts[0]} has {expected}"
+            line = found[-1] if found else words.line
+            raise words.error(line, "link", f"{what}; expected as many for all, at least 1")
 
 
 def _check_servers(words: Words, content: LinkList) -> None:

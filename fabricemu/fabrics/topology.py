@@ -39,7 +39,7 @@ def wire(spec: ClosSpec, n_ranks: int) -> tuple[ClosSpec, Network]:
         network = build_clos(spec, n_ranks, clos_shape(spec, n_ranks), clos_tiers(spec))
     else:
         spec, network = _wire_file(spec, n_ranks)
-    return spec, _with_routes(network) if needs_tables(network) else network
+    return spec, _with_routes(network, spec.clos.topology) if needs_tables(network) else network
 
 
 def hosts_of(spec: FabricSpec) -> int | None:
@@ -100,18 +100,17 @@ def _lines(path: Path) -> list[str]:
         raise ConfigError(f"{path}: not text; expected a topology file") from None
 
 
-def _with_routes(network: Network) -> Network:
+def _with_routes(network: Network, file: str) -> Network:
     """Return ``network`` with ways by table, by which each NIC port reaches all of its number."""
     routes = find_routes(network)
-    first = network.n_ranks
     for port in range(network.nic_ports):
         edge = routes.edge[port :: network.nic_ports]
-        reached = routes.set_of[routes.edge_device[edge[0]] - first, edge] >= 0
+        reached = routes.set_of[routes.edge_device[edge[0]] - network.n_ranks, edge] >= 0
         cut = np.flatnonzero(~reached & (edge != edge[0]))
         if len(cut):
+            leaves = [network.names[routes.edge_device[edge[host]]] for host in (0, cut[0])]
             raise ConfigError(
-                f"NIC port {port} of host {cut[0]} has no way to that of host 0; expected links"
-                f" between switches {network.names[routes.edge_device[edge[0]]]} and"
-                f" {network.names[routes.edge_device[edge[cut[0]]]]}"
+                f"{file}: NIC port {port} of host {cut[0]} has no way to that of host 0; expected"
+                f" links from {leaves[0]} to {leaves[1]}"
             )
     return replace(network, routes=routes)
