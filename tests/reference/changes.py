@@ -25,4 +25,4 @@ def apply(change: Change, network: Network, devices: list[Device]) -> None:
     if change.routes is not None:
         for device in devices:
             if isinstance(device, EthernetSwitch):
-                device.take_routes(rules.route(network, device.number, change.routes))
+                device.route = rules.route(network, device.number, change.routes)

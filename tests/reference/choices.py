@@ -52,8 +52,8 @@ class Chooser:
                 assert isinstance(item, Packet), "cells have no flow to hash"
                 return ports[self.place(item.flow_hash(self.seed), ports)]
             case Choice.ROUND_ROBIN:
-                turn = self.turns[group]
-                self.turns[group] = (turn + 1) % len(ports)
+                turn = self.turns[group] % len(ports)  # other routes may have fewer ports
+                self.turns[group] = turn + 1
                 return ports[turn]
             case Choice.SPRAY:
                 return ports[self.spray(ports)]

@@ -20,8 +20,3 @@ class EthernetSwitch(Switch):
         assert isinstance(item, Packet)
         item.ingress = index
         super().receive(index, item)
-
-    def take_routes(self, route: Route) -> None:
-        """Go by other routes from now on; round robins start again."""
-        self.route = route
-        self.chooser.turns.clear()
