@@ -1,6 +1,7 @@
 """How switches of the reference simulator choose among ports (section 6), by hand."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,7 +105,7 @@ def test_flowlet_lasts_as_long_as_no_gap_is_longer() -> None:
     assert not Entry(gap=1000).goes_on(ports, 0)
 
 
-def uplinks(gap: int, rows: list[tuple[int, ...]], entries: int = 64) -> list[int]:
+def uplinks(gap: int, rows: Sequence[tuple[int, ...]], entries: int = 64) -> list[int]:
     """Return the packets that a leaf sends to each of two spines, one by one by rights."""
     network = leaf_spine(choice=Choice.ROUND_ROBIN)
     flowlets = {"flowlet_gap_ps": gap, "flowlet_entries": entries}

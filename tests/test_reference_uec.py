@@ -11,7 +11,8 @@ from tests.builders import line_network, sends, star
 from tests.reference import ReferenceResult, simulate
 from tests.reference.congestion.nscc import Nscc
 from tests.reference.examples import MTU, trimming, uec, uec_nic
-from tests.reference.packets import UecAck
+from tests.reference.packets import Data, Packet, Pull, UecAck
+from tests.reference.result import Message
 from tests.reference.uec.credit import Credit
 from tests.reference.uec.sender import UecSender
 
@@ -231,6 +232,30 @@ def test_two_to_one_under_credit_ends_as_published() -> None:
     result = simulate(network, uec_nic(Control.RCCC), sends(incast(2)), 1)
     assert acked(result) == [328_203_040, 329_359_840 - 1]
     assert (sum(result.trims), sum(result.drops)) == (0, 0)
+
+
+def test_pulls_of_two_to_one_come_as_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    pulls, starts = [], []
+    pull, send = UecSender.on_answer, UecSender.send
+
+    def record_pull(self: UecSender, answer: Packet) -> list[Message]:
+        if isinstance(answer, Pull) and self.number == 0:
+            pulls.append((self.now, answer.granted))
+        return pull(self, answer)
+
+    def record_start(self: UecSender, psn: int) -> Data:
+        if self.number == 0:
+            starts.append(self.now)
+        return send(self, psn)
+
+    monkeypatch.setattr(UecSender, "on_answer", record_pull)
+    monkeypatch.setattr(UecSender, "send", record_start)
+    simulate(trimming(same_leaf(3), marks=False), uec_nic(Control.RCCC), sends(incast(2)), 1)
+    start = 1  # of the first flow
+    quanta = [(4_679_360, 17), (5_377_564, 33), (6_039_516, 49), (6_701_468, 65)]
+    assert pulls[:4] == [(start + time, granted) for time, granted in quanta]
+    times = [4_980_000, 5_312_000, 5_644_000, 6_039_516, 6_701_468]
+    assert starts[15:20] == [start + time for time in times]
 
 
 def test_three_to_one_under_credit_ends_as_published() -> None:

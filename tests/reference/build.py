@@ -52,21 +52,23 @@ class Builder:
     def ports(self, device: Device) -> list[Port]:
         """Give a device its ports."""
         first, last = self.network.port_ptr[device.number : device.number + 2].tolist()
-        for port in range(first, last):
-            device.ports.append(self.port(device, port - first, port))
+        for number in range(first, last):
+            place = number - first, self.link(device.number, number), self.scheduler()
+            match device:
+                case Host():
+                    device.ports.append(HostPort(self.events, device, *place))
+                case EthernetSwitch():
+                    device.ports.append(self.switch_port(device, number, place))
+                case _:
+                    device.ports.append(Port(self.events, device, *place))
+            device.ports[-1].number = number
         return list(device.ports)
 
-    def port(self, device: Device, index: int, number: int) -> Port:
-        place = self.events, device, index, self.link(device.number, number), self.scheduler()
-        match device:
-            case Host():
-                port: Port = HostPort(*place)
-            case EthernetSwitch():
-                port = SwitchPort(*place)
-                port.marking = rules.marking(self.network, self.transport, device.number, number)
-            case _:
-                port = Port(*place)
-        port.number = number
+    def switch_port(
+        self, device: EthernetSwitch, number: int, place: tuple[int, Link, Scheduler]
+    ) -> SwitchPort:
+        port = SwitchPort(self.events, device, *place)
+        port.marking = rules.marking(self.network, self.transport, device.number, number)
         return port
 
     def link(self, device: int, port: int) -> Link:

@@ -107,7 +107,7 @@ def uec(rate: int = 10**11, rtt: int = 14_022_720, mtu: int = MTU) -> Uec:
 def uec_nic(control: Control, parameters: Uec | None = None, **changes: Any) -> Transport:
     """Return a NIC without preamble and gap, with 64 entropies."""
     given = parameters or uec()
-    values = {
+    values: dict[str, Any] = {
         "mtu": given.min_window - 64,
         "ack_every": 16_384,
         "any_order": True,

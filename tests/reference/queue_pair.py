@@ -11,7 +11,7 @@ from tests.reference.packets import Data, Packet
 from tests.reference.result import NONE, Message
 
 if TYPE_CHECKING:
-    from tests.reference.host import HostPort
+    from tests.reference.host_port import HostPort
 
 
 @dataclass
@@ -34,7 +34,10 @@ class Receiver(Protocol):
     nacks: int
     duplicates: int
     discards: int
-    cnps: int
+
+    @property
+    def cnps(self) -> int:
+        """Number of CNPs sent."""
 
     def receive(self, packet: Data, now: int) -> tuple[list[Packet], bool]:
         """Take in a packet; return the answers, and whether its message is now delivered."""

@@ -1,6 +1,7 @@
 """Which rules hold at which switch: what a network says, as parts of the simulator."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +23,12 @@ def switching_of(network: Network, device: int) -> Switching:
     if network.kind[device] != Kind.SCALE_UP:
         return network.switching
     none = np.full(network.n_ports, NONE)
-    absent = {"ecn_low": none, "ecn_high": none, "pfc": np.zeros_like(none)}
-    plain = {"weighted": False, "bands": np.array([], np.int64), "flowlet_gap_ps": 0}
+    absent: dict[str, Any] = {"ecn_low": none, "ecn_high": none, "pfc": np.zeros_like(none)}
+    plain: dict[str, Any] = {
+        "weighted": False,
+        "bands": np.array([], np.int64),
+        "flowlet_gap_ps": 0,
+    }
     return replace(network.switching, buffer_bytes=NONE, trim_bytes=0, **absent, **plain)
 
 

@@ -14,7 +14,7 @@ from tests.reference.result import Message
 from tests.reference.timers import Kind, Timers
 
 if TYPE_CHECKING:
-    from tests.reference.host import HostPort
+    from tests.reference.host_port import HostPort
 
 OF_CONTROL = (Kind.ALPHA, Kind.DECREASE, Kind.INCREASE)
 

@@ -16,7 +16,7 @@ from tests.reference.timers import Kind
 from tests.reference.uec.credit import Credit
 
 if TYPE_CHECKING:
-    from tests.reference.host import HostPort
+    from tests.reference.host_port import HostPort
 
 
 @dataclass
