@@ -56,7 +56,7 @@ class HostPort(Port):
         assert psn is not None
         packet = qp.send(psn)
         self.make_ready(qp)
-        if self.head(self.ready[choice]) is None:
+        if self.scheduler.classes > 1 and self.head(self.ready[choice]) is None:
             self.scheduler.emptied(choice)
         return packet
 
