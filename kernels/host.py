@@ -142,6 +142,8 @@ def arrive(state, part, host, p, slot, now):
     elif kind == TRIMMED:
         if state.config[0]["protocol"] == UEC:
             uec.receive_trimmed(state, part, host, p, slot, now)
+        else:
+            rc.note_trimmed(state, slot)
     elif kind == CNP:
         dcqcn.on_cnp(state, host, np.int64(state.entries[slot]["qp"]), now)
     elif kind == PULL:

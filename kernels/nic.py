@@ -131,11 +131,7 @@ def next_psn(state, qp):
     """Return the packet that a queue pair that may send sends next."""
     if state.config[0]["protocol"] == UEC:
         return uec.next_packet(state, qp)
-    if state.config[0]["loss_distance"] > 0:
-        psn = rc.next_hole(state, qp)
-        if psn != NONE:
-            return psn
-    return state.senders[qp]["nxt"]
+    return rc.next_packet(state, qp)
 
 
 @device

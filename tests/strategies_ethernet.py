@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from fabricemu.fabrics.network import Change, Network
 from fabricemu.fabrics.routing import find_routes
 from fabricemu.fabrics.transport import Balance, Control, Protocol, Receiver, Transport
-from tests import ethernet, strategies
+from fabricemu.workloads.program import Program
+from tests import builders, ethernet, strategies
 from tests.ethernet import ALWAYS, ONE, US
 
 CHANCES = (ALWAYS, ALWAYS // 5, ALWAYS // 50)
@@ -208,6 +209,23 @@ def damaged(draw: st.DrawFn, network: Network) -> Network:
         changes.append(Change(at + lasts, ports, network.rate_bps[ports], whole[ports], again))
     changes.sort(key=lambda change: change.time_ps)
     return replace(network, loss=loss, changes=tuple(changes))
+
+
+@st.composite
+def crowds(draw: st.DrawFn, n_ranks: int, transport: Transport) -> Program:
+    """Draw messages of many packets to one rank or two, on several channels, and some back."""
+    rank = st.integers(0, n_ranks - 1)
+    targets = draw(st.lists(rank, min_size=1, max_size=2))
+    size = st.integers(3 * transport.mtu, 40 * transport.mtu)
+    start = st.sampled_from((0, 0, 0, 2 * US))
+    rows = [
+        (src, dst, draw(size), draw(start), draw(st.integers(0, 2)))
+        for dst in targets
+        for src in range(n_ranks)
+        if src != dst
+    ]
+    rows += [(row[1], row[0], draw(size) // 4) for row in rows if draw(st.integers(0, 3)) == 0]
+    return builders.sends(rows, n_ranks)
 
 
 @st.composite

@@ -8,7 +8,7 @@ from tests import strategies_ethernet as ethernet
 from tests.compare import JIT, assert_agrees
 
 PROGRAMS = st.sampled_from(
-    (strategies.send_programs, strategies.incasts, strategies.collective_programs)
+    (ethernet.crowds, ethernet.crowds, strategies.send_programs, strategies.collective_programs)
 )
 
 

@@ -2,7 +2,7 @@
 
 from fabricemu.kernels import message
 from fabricemu.kernels._jit import device
-from fabricemu.kernels.state import IN_ORDER, NONE
+from fabricemu.kernels.state import NONE
 
 
 @device
@@ -48,8 +48,6 @@ def of_receiver(state, qp, psn):
     while psn >= record["first_psn"] + record["packets"]:
         m = record["next"]
         record = state.messages[m]
-    if state.config[0]["receiver"] == IN_ORDER:
-        state.receivers[qp]["message"] = m
     return m
 
 

@@ -45,39 +45,48 @@ def next_hole(state, qp):
 
 
 @device
+def next_packet(state, qp):
+    """Return the packet that goes next: a hole, else the first from ``nxt`` on not yet received."""
+    config = state.config[0]
+    if config["loss_distance"] > 0:
+        psn = next_hole(state, qp)
+        if psn != NONE:
+            return psn
+    sender = state.senders[qp]
+    psn = sender["nxt"]
+    if config["receiver"] != IN_ORDER:
+        base = bit_base(state, qp)
+        limit = min(sender["max"], sender["una"] + config["reorder"])
+        while psn < limit and bits.test(state.known, base, config["reorder"] - 1, psn):
+            psn += 1
+    return psn
+
+
+@device
 def may_send(state, qp):
-    """Move ``nxt`` past what is known received; return whether something may be sent now."""
+    """Return whether there is a packet, and windows and bit sets allow it."""
     sender = state.senders[qp]
     config = state.config[0]
     if config["loss_distance"] > 0 and next_hole(state, qp) != NONE:
         return True
-    psn = sender["nxt"]
+    psn = next_packet(state, qp)
     una = sender["una"]
-    if config["receiver"] != IN_ORDER:
-        base = bit_base(state, qp)
-        mask = config["reorder"] - 1
-        limit = min(sender["max"], una + config["reorder"])
-        while psn < limit and bits.test(state.known, base, mask, psn):
-            psn += 1
-        sender["nxt"] = psn
-        if config["receiver"] == ANY_ORDER and psn - una >= config["reorder"]:
-            return False
+    if config["receiver"] == ANY_ORDER and psn - una >= config["reorder"]:
+        return False
     if psn >= sender["end"] or psn - una >= config["send_window"]:
         return False
-    return config["control"] == 0 or (psn - una) * config["mtu"] < state.flows[qp]["window"]
+    sent = sender["nxt"] - una
+    return config["control"] == 0 or sent * config["mtu"] < state.flows[qp]["window"]
 
 
 @device
 def take(state, qp):
-    """Return the packet that goes next."""
-    if state.config[0]["loss_distance"] > 0:
-        psn = next_hole(state, qp)
-        if psn != NONE:
-            state.holes[qp]["next"] = psn + 1
-            return psn
-    sender = state.senders[qp]
-    psn = sender["nxt"]
-    sender["nxt"] = psn + 1
+    """Take the packet that goes next."""
+    psn = next_packet(state, qp)
+    if state.config[0]["loss_distance"] > 0 and next_hole(state, qp) == psn:
+        state.holes[qp]["next"] = psn + 1
+    else:
+        state.senders[qp]["nxt"] = psn + 1
     return psn
 
 
@@ -233,6 +242,7 @@ def receive_in_order(state, part, host, p, slot):
     marked = entry["flags"] & CE
     if last or marked:
         m = messages.of_receiver(state, qp, psn)
+        receiver["message"] = m
         if marked:
             state.messages[m]["marks"] += 1
         if last:
@@ -276,6 +286,26 @@ def receive_ahead(state, part, host, p, slot):
     if whole or receiver["since_ack"] >= config["ack_every"]:
         acknowledge(state, part, p, qp, ACK, slot)
     return m if whole else np.int64(NONE)
+
+
+@device
+def has(state, qp, psn):
+    """Return whether a packet has been received."""
+    if psn < state.receivers[qp]["expected"]:
+        return True
+    if state.config[0]["receiver"] == IN_ORDER:
+        return False
+    mask = state.config[0]["reorder"] - 1
+    return bits.test(state.marked, bit_base(state, qp), mask, psn) != 0
+
+
+@device
+def note_trimmed(state, slot):
+    """Count a trimmed header; RC knows no answer to it."""
+    qp = np.int64(state.entries[slot]["qp"])
+    psn = np.int64(state.entries[slot]["psn"])
+    if not has(state, qp, psn):
+        state.messages[messages.of_receiver(state, qp, psn)]["trims"] += 1
 
 
 @device

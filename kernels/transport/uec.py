@@ -20,7 +20,7 @@ from fabricemu.kernels.state import (
     TIMEOUT,
 )
 from fabricemu.kernels.transport import control, credit, messages
-from fabricemu.kernels.transport.rc import bit_base
+from fabricemu.kernels.transport.rc import bit_base, has
 
 ACK_BITS = 64
 
@@ -282,14 +282,6 @@ def expire(state, part, host, qp, psn, now):
 
 
 # the receiver
-
-
-@device
-def has(state, qp, psn):
-    """Return whether a packet has been received."""
-    expected = state.receivers[qp]["expected"]
-    mask = state.config[0]["reorder"] - 1
-    return psn < expected or bits.test(state.marked, bit_base(state, qp), mask, psn)
 
 
 @device
