@@ -196,8 +196,8 @@ def step(state, part, d, start, end):
         due = min(arrival, timer)
         for p in range(first, last_port):
             serve(state, part, host, p, now, min(due, end - 1))
-        # Sending sets timers, one of which may now be the first event.
-        timer = min(timer, clock.first(state, host))
+        # Sending sets and moves timers, one of which may now be the first event.
+        timer = min(work.first_timer(state, host), clock.first(state, host))
         due = min(arrival, timer)
         if due >= end:
             break

@@ -91,6 +91,19 @@ def switched(draw: st.DrawFn, lossy: bool = False) -> Network:
 
 
 @st.composite
+def pausing_fabrics(draw: st.DrawFn) -> Network:
+    """Draw fabrics whose queues soon pause what comes in."""
+    network = draw(strategies.leaf_spines())
+    drawn = draw(classes()) | draw(marking()) | draw(paths()) | draw(pausing())
+    drawn["lossless"] = [1] * len(drawn["weight"])
+    drawn |= {"pfc": 1, "headroom": 400_000, "reserved_bytes": draw(st.sampled_from((0, 4000)))}
+    if drawn["xoff_bytes"] < 0:
+        drawn["buffer_bytes"] = draw(st.sampled_from((9000, 40_000)))
+        drawn["alpha"] = draw(st.sampled_from((ONE, ONE // 8)))
+    return ethernet.with_switching(network, **drawn)
+
+
+@st.composite
 def rc_transports(draw: st.DrawFn, network: Network) -> Transport:
     """Draw an RC NIC with any receiver, control and path choice."""
     base = draw(strategies.transports(network, True))

@@ -45,6 +45,14 @@ def test_switches_that_lose_agree(data):
     check(data.draw(ethernet.cases(lossy, ethernet.rc_transports, program, harmed=True)))
 
 
+@examples(300)
+@given(st.data())
+def test_pauses_agree(data):
+    """Pause frames that travel back through the fabric."""
+    paused = ethernet.pausing_fabrics()
+    check(data.draw(ethernet.cases(paused, ethernet.rc_transports, ethernet.crowds)))
+
+
 @examples(600)
 @given(st.data())
 def test_uec_agrees(data):

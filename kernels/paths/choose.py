@@ -91,24 +91,29 @@ def fresh(state, d, source, turn, first, start, ports, count, now):
     else:
         h = fold(dev["path_seed"], dev["counter"])
         dev["counter"] += 1
-    if choice == ADAPTIVE:
-        k = pick(h, count)
-        best = member(state, first, start, ports, k)
-        for _ in range(1, count):
-            k = k + 1 if k + 1 < count else 0
-            p = member(state, first, start, ports, k)
-            if adaptive.better(state, p, best, now):
-                best = p
+    k = place(state, h, first, start, ports, count)
+    best = member(state, first, start, ports, k)
+    if choice != ADAPTIVE:
         return best
+    for _ in range(1, count):
+        k = k + 1 if k + 1 < count else 0
+        p = member(state, first, start, ports, k)
+        if adaptive.better(state, p, best, now):
+            best = p
+    return best
+
+
+@device
+def place(state, h, first, start, ports, count):
+    """Return an index by a hash, in proportion to the candidates' rates if they are weighted."""
     if state.config[0]["weighted"] == 0:
-        return member(state, first, start, ports, pick(h, count))
+        return pick(h, count)
     total = 0
     for k in range(count):
         total += state.egress[member(state, first, start, ports, k)]["weight"]
     left = pick(h, total)
     for k in range(count):
-        p = member(state, first, start, ports, k)
-        left -= state.egress[p]["weight"]
+        left -= state.egress[member(state, first, start, ports, k)]["weight"]
         if left < 0:
-            return p
-    return member(state, first, start, ports, count - 1)
+            return np.int64(k)
+    return count - 1
