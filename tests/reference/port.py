@@ -96,7 +96,7 @@ class Port:
 
     def send_pause(self, frame: PauseFrame) -> None:
         """Send a pause frame as soon as the wire is free."""
-        if self.busy:
+        if self.busy or self.frames:
             self.frames.append(frame)
         else:
             self.start(frame)
