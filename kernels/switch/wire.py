@@ -61,7 +61,8 @@ def lose(state, d, p, entry, now):
 @inlined
 def start_or_wait(state, part, d, p, fifo, slot, now):
     """Start a control or pause frame just pushed if the wire is free, else let it wait."""
-    if state.ports[p]["free_at"] <= now:
+    # A scheduled port with a free wire departs at this instant; what waits there is first.
+    if state.ports[p]["free_at"] <= now and state.egress[p]["scheduled"] == 0:
         start(state, part, d, p, fifo, slot, now)
     elif fifo == CONTROL:
         size = np.int64(state.entries[slot]["bytes"])
