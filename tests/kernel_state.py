@@ -1,0 +1,35 @@
+"""States of the kernels for tests: to call their functions on, and to look into as they run."""
+
+import pytest
+from fabricemu.kernels import loop
+from fabricemu.kernels._view import handle
+from fabricemu.kernels.state import Exit, State
+
+from fabricemu.engine import state as engine_state
+from fabricemu.fabrics.network import Network
+from fabricemu.fabrics.transport import Transport
+from fabricemu.workloads.program import Program
+from tests import builders
+from tests.compare import JIT
+
+#: For tests that call compiled functions, which only kernels can, as plain Python.
+plain = pytest.mark.skipif(JIT, reason="calls kernels as plain Python")
+
+
+def build(
+    network: Network,
+    transport: Transport | None = None,
+    program: Program | None = None,
+    seed: int = 1,
+) -> State:
+    """Return a state at time 0; by default of a plain NIC and a packet from host 0 to host 1."""
+    nic = transport or builders.transport()
+    trace = program or builders.sends([(0, 1, 4096)], network.n_ranks)
+    return engine_state.build(network, nic, trace, seed, 1)
+
+
+def run_until(state: State, time: int) -> None:
+    """Run a state until everything up to and at ``time`` has happened."""
+    state.config["bin_end"] = time + 1
+    status = loop.run(handle(state), 1 << 20)
+    assert status in (Exit.SAMPLE, Exit.DONE), Exit(int(status))
