@@ -10,8 +10,10 @@ import pytest
 
 from fabricemu import replay as replay_module
 from fabricemu.cli import main
+from fabricemu.cli.fabrics import load_fabrics
 from fabricemu.results.reader import Result, verify
 from fabricemu.results.spill import spill_folder
+from fabricemu.spec.presets import load_fabric
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = "gen:incast?ranks=3&bytes=10KB"
@@ -120,6 +122,27 @@ def test_override_of_one_kind_leaves_the_other_alone(folder, capsys):
     assert "radix = 4" in Result.open("out/clos-ecmp.h5").attributes["config"]
 
 
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("switch.ecn_max=0.2", ["clos-ecmp", "clos-uec"]),
+        ("ddc.packing=false", ["ddc"]),
+        ("congestion.dcqcn.g=0.25", ["clos-ecmp"]),
+        ("congestion.nscc.target=8us", ["clos-uec"]),
+        ("transport.mtu=1000", ["ddc", "clos-ecmp", "clos-uec"]),
+    ],
+)
+def test_override_is_for_the_fabrics_that_have_its_table(override, told):
+    names = ["ddc", "clos-ecmp", "clos-uec"]
+    changed = load_fabrics(names, [override])
+    assert [spec.name for spec in changed if spec != load_fabric(spec.name)] == told
+
+
+def test_override_of_another_control_brings_its_table():
+    overrides = ["congestion.control=swift", "transport.ack_every=1", "congestion.swift.beta=0.5"]
+    assert load_fabrics(["clos-ecmp"], overrides)[0].congestion.swift.beta == 0.5
+
+
 def test_reproducible_files_are_equal(folder, capsys):
     for name in ("a.h5", "b.h5"):
         replayed(capsys, TINY, "-f", "ddc", "-o", name, "--reproducible")
@@ -153,6 +176,10 @@ BAD = {
     "gen:incast?ranks=3&bytes=1 -f ddc -o a.h5 --seed -1": "--seed",
     "gen:incast?ranks=3&bytes=1 -f ddc -o a.h5 --seed 1 --seeds 2": "--seeds",
     "gen:incast?ranks=3&bytes=1 -f ddc -f ddc -o out": "two fabrics",
+    "gen:incast?ranks=3&bytes=1 -f ddc -f clos-uec -o out --set switch.ecn_mx=1": "switch.ecn_max",
+    "gen:incast?ranks=3&bytes=1 -f ddc -f clos-uec -o out --set switch.ecn_max": "key.path=value",
+    "gen:incast?ranks=3&bytes=1 -f ddc -f clos-uec -o out --set congestion.hpcc.eta=1": "hpcc",
+    "gen:incast?ranks=3&bytes=1 -f ddc -o a.h5 --topo a.topo": "--topo a.topo",
     "gen:incast?ranks=3&bytes=1 -f ddc": "--output",
     "gen:incast?ranks=3&bytes=1 -o a.h5": "--fabric",
 }
@@ -217,6 +244,7 @@ SLOW_RUN = f"""
 import os, signal, sys
 sys.path.insert(0, {str(ROOT)!r})
 from fabricemu.cli import main
+from fabricemu.cli.fabrics import load_fabrics
 from fabricemu.cli.reporter import Reporter
 from fabricemu.results.log import MessageLog
 

@@ -67,6 +67,50 @@ def test_show_lists_planes_and_what_changes(capsys):
     assert "what spine1, at 5 us, state down" in text
 
 
+def test_show_tells_what_was_derived_for_nics_and_switches(capsys):
+    arguments = ["fabric", "show", "clos-ecmp", "--hosts", 256]
+    content = json.loads(called(capsys, *arguments, "--json"))
+    # 8 latencies of NICs, cables and switches and 2 of each fabric cable; 4 packets, 4 ACKs
+    rtt = 2 * (2 * 600_000 + 2 * 100_000 + 2 * 500_000 + 3 * 700_000) + 4 * 83_560 + 4 * 1_720
+    assert content["nic"]["base_rtt_ps"] == rtt
+    assert content["nic"]["bdp_bytes"] == rtt * 400 // 8000
+    assert (content["congestion"]["control"], content["congestion"]["ai_bps"]) == ("dcqcn", 80e6)
+    assert content["switch"]["buffer_bytes"] == 142_495_016
+    to_host, to_switch = content["switch"]["ports"]
+    assert (to_host["ports"], to_switch["ports"]) == (256, 512)
+    assert (to_switch["ecn_low_bytes"], to_switch["ecn_high_bytes"]) == (150_000, 1_500_000)
+    # 50 B/ns: two boxes and cables of 500 ns against a box, a NIC both ways, cables of 100 ns
+    further_ns = (2 * 700 + 2 * 500) - (700 + 2 * 600 + 2 * 100)
+    assert to_switch["headroom_bytes"] - to_host["headroom_bytes"] == 50 * further_ns
+    assert "ecn low 150 kB, ecn high 1.5 MB" in called(capsys, *arguments)
+
+
+def test_show_tells_slower_limits_of_slower_ports(capsys):
+    change = ["--set", "clos.failed_links=1", "--set", "clos.failed_rate=0.5", "--hosts", 256]
+    content = json.loads(called(capsys, "fabric", "show", "clos-uec", *change, "--json"))
+    _, slow, whole = content["switch"]["ports"]
+    assert slow["queue_bytes"] == whole["queue_bytes"] // 2
+    assert slow["rate_bps"] == 200 * 10**9
+
+
+def test_show_of_a_cell_fabric_has_no_packet_switches(capsys):
+    content = json.loads(called(capsys, "fabric", "show", "ddc", "--json"))
+    assert content["congestion"] == {"control": "none"}
+    assert "switch" not in content
+
+
+def test_topo_needs_a_clos(topo, capsys):
+    assert main(["fabric", "show", "ddc", "--topo", topo]) == 2
+    error = capsys.readouterr().err
+    assert error == "fabricemu: --topo small.topo: wires a Clos, and no fabric here is one\n"
+
+
+def test_topo_and_its_key_exclude_each_other(topo, capsys):
+    arguments = ["fabric", "show", "clos-ecmp", "--topo", topo, "--set", "clos.topology=none"]
+    assert main(arguments) == 2
+    assert "exclude each other" in capsys.readouterr().err
+
+
 def test_a_mistake_in_a_topology_file_is_one_line(topo, tmp_path, capsys):
     (tmp_path / topo).write_text(TOPO.replace("Radix_Up 2", "Radix_Up"), encoding="utf-8")
     assert main(["fabric", "show", "clos-ecmp", "--topo", topo]) == 2

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from fabricemu.cli.fabrics import load_fabrics
 from fabricemu.cli.text import amount, duration, outline
 from fabricemu.fabrics.describe import describe
 from fabricemu.fabrics.topology import hosts_of
@@ -11,6 +12,7 @@ from fabricemu.spec.presets import load_fabric, preset_names, resolved_toml
 
 DEFAULT_HOSTS = 64
 MOST_ROWS = 20  # of a list, as text
+UNITS = {"_bps": "bit/s", "_bytes": "B"}
 
 
 def listing(as_json: bool = False) -> str:
@@ -27,9 +29,15 @@ def as_toml(name: str) -> str:
     return resolved_toml(load_fabric(name)).rstrip("\n")
 
 
-def description(name: str, hosts: int | None, overrides: Sequence[str], as_json: bool) -> str:
+def description(
+    name: str,
+    hosts: int | None,
+    overrides: Sequence[str],
+    topology: str | None,
+    as_json: bool,
+) -> str:
     """Return what a fabric consists of, for a number of hosts if no topology file decides."""
-    fabric = load_fabric(name, overrides)
+    fabric = load_fabrics([name], overrides, topology)[0]
     content = describe(fabric, hosts or hosts_of(fabric) or DEFAULT_HOSTS)
     if as_json:
         return json.dumps({"schema": 1, **content})
@@ -43,12 +51,15 @@ def _readable(value: Any) -> Any:
     if isinstance(value, list):
         rows = [_readable(item) for item in value[:MOST_ROWS]]
         return rows + [f"and {len(value) - MOST_ROWS} more"] * (len(value) > MOST_ROWS)
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:.4g}" if isinstance(value, float) else value
 
 
 def _readable_item(key: str, value: Any) -> tuple[str, Any]:
+    for suffix, unit in UNITS.items():
+        if key.endswith(suffix):
+            return key.removesuffix(suffix), amount(value, unit)
     if key.endswith("_ps"):
-        return key.removesuffix("_ps"), duration(value / 1e12)
-    if key.endswith("_bps") and value is not None:
-        return key.removesuffix("_bps"), amount(value, "bit/s")
-    return key, _readable(value)
+        return key.removesuffix("_ps"), duration(None if value is None else value / 1e12)
+    return key, "-" if value is None else _readable(value)

@@ -10,18 +10,18 @@ from pathlib import Path
 
 from fabricemu.analysis.compare import compare
 from fabricemu.analysis.summary import Run
+from fabricemu.cli.fabrics import load_fabrics
 from fabricemu.cli.interrupts import Interrupted, Interrupts
 from fabricemu.cli.reporter import Reporter
 from fabricemu.cli.run_text import comparison_text, run_text
 from fabricemu.engine.run import check_inputs
-from fabricemu.errors import ConfigError, OutputError
+from fabricemu.errors import OutputError
 from fabricemu.fabrics.build import build
 from fabricemu.fabrics.topology import hosts_of
 from fabricemu.replay import Trace, read_trace, replay
 from fabricemu.results.spill import spill_folder
 from fabricemu.results.writer import check_output
-from fabricemu.spec.fabric import KINDS, FabricSpec
-from fabricemu.spec.presets import load_fabric
+from fabricemu.spec.fabric import FabricSpec
 from fabricemu.workloads.uri import SCHEME
 
 JSON_SCHEMA = 1
@@ -36,6 +36,7 @@ class Job:
     output: Path
     hosts: int | None
     overrides: tuple[str, ...]
+    topology: str | None
     seeds: range
     threads: int
     reproducible: bool
@@ -62,7 +63,7 @@ def run(job: Job, quiet: bool, as_json: bool) -> str:
 
 def run_all(job: Job, reporter: Reporter) -> list[Run]:
     """Check all inputs and outputs, then run each fabric with each seed."""
-    fabrics = load_fabrics(job.fabrics, job.overrides)
+    fabrics = load_fabrics(job.fabrics, job.overrides, job.topology)
     job = replace(job, hosts=job.hosts or _hosts_of_file(fabrics))
     trace = _read(job, job.seeds[0])
     for fabric in fabrics:
@@ -75,21 +76,6 @@ def run_all(job: Job, reporter: Reporter) -> list[Run]:
             for fabric in fabrics:
                 runs.append(_run_one(job, trace, fabric, seed, outputs.pop(0), reporter))
     return runs
-
-
-def load_fabrics(names: Sequence[str], overrides: Sequence[str]) -> list[FabricSpec]:
-    """Return the fabrics; an override of what only one kind has is for that kind."""
-    kinds = [load_fabric(name).kind for name in names]
-    fabrics = []
-    for name, kind in zip(names, kinds, strict=True):
-        others = [f"{other}." for other in KINDS if other != kind and other in kinds]
-        own = [text for text in overrides if not text.strip().startswith(tuple(others))]
-        fabrics.append(load_fabric(name, own))
-    found = [fabric.name for fabric in fabrics]
-    for name in found:
-        if found.count(name) > 1:
-            raise ConfigError(f"two fabrics are called {name!r}; set their 'name' apart")
-    return fabrics
 
 
 def _hosts_of_file(fabrics: Sequence[FabricSpec]) -> int | None:

@@ -2,7 +2,7 @@
 
 import click
 
-from fabricemu.cli.options import json_option, set_option, topo_option, with_topology
+from fabricemu.cli.options import json_option, set_option, topo_option
 
 
 @click.group()
@@ -37,5 +37,4 @@ def show_fabric(
     """Print boxes, links, capacity and idle times of FABRIC, a preset or a TOML file."""
     from fabricemu.cli import do_fabric
 
-    overrides = with_topology(overrides, topology)
-    click.echo(do_fabric.description(name, hosts, overrides, as_json))
+    click.echo(do_fabric.description(name, hosts, overrides, topology, as_json))

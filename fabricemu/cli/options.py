@@ -1,6 +1,5 @@
 """Options that several commands share."""
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,13 +30,6 @@ topo_option = click.option(
     metavar="FILE",
     help="File that says how the Clos is wired (.topo of htsim, topology.txt of HPCC or SimAI).",
 )
-
-
-def with_topology(overrides: tuple[str, ...], topology: str | None) -> tuple[str, ...]:
-    """Return the overrides of a fabric with that of the file of ``--topo``, if it is given."""
-    if topology is None:
-        return overrides
-    return (*overrides, f"clos.topology={json.dumps(topology, ensure_ascii=False)}")
 
 
 def trace_options(command: Command) -> Command:

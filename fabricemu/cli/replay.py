@@ -1,6 +1,5 @@
 """``fabricemu replay``."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +14,6 @@ from fabricemu.cli.options import (
     set_option,
     topo_option,
     trace_options,
-    with_topology,
 )
 
 
@@ -63,11 +61,6 @@ from fabricemu.cli.options import (
 @force_option
 def replay(
     trace: str,
-    fabrics: tuple[str, ...],
-    output: Path,
-    hosts: int | None,
-    topology: str | None,
-    overrides: tuple[str, ...],
     seed: int | None,
     seeds: int | None,
     as_json: bool,
@@ -84,10 +77,6 @@ def replay(
 
     job = do_replay.Job(
         trace=trace,
-        fabrics=fabrics,
-        output=output,
-        hosts=hosts,
-        overrides=with_topology(overrides, topology),
         seeds=range(seeds) if seeds is not None else range(seed or 0, (seed or 0) + 1),
         **options,
     )

@@ -59,6 +59,12 @@ def _build_clos(spec: ClosSpec, n_ranks: int) -> tuple[Network, Transport]:
     return replace(network, switching=build_switching(spec, network, transport, base)), transport
 
 
+def idle_baseline(spec: FabricSpec, n_ranks: int) -> Baseline:
+    """Return the measures of a fabric that ``build`` accepts, idle and before anything breaks."""
+    network = wire(spec, n_ranks)[1] if isinstance(spec, ClosSpec) else build_ddc(spec, n_ranks)
+    return baseline(network, bare_transport(spec.transport))
+
+
 def bare_transport(spec: TransportSpec) -> Transport:
     """Return packets, ACKs and receiver as plain numbers: all that an idle fabric asks for."""
     count, in_bytes = _ack_every(spec)

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from fabricemu.fabrics.build import build
+from fabricemu.fabrics.build import build, idle_baseline
+from fabricemu.fabrics.derived_rows import derived_rows
 from fabricemu.fabrics.fault_rows import fault_rows
 from fabricemu.fabrics.network import Ddc, Network
 from fabricemu.fabrics.paths import Paths
@@ -23,7 +24,7 @@ def describe(spec: FabricSpec, n_ranks: int) -> dict[str, Any]:
     Keys ending in ``_ps``, ``_bps`` and ``_bytes`` are in these units. ``fabric_modules`` are
     800G optics between boxes; ``oversubscription`` is capacity down over capacity up of the worst
     box of each kind; ``leaf_speedup`` is uplink over host capacity of a full leaf for full
-    packets, net of cell headers.
+    packets, net of cell headers; ``nic``, ``congestion`` and ``switch`` are what was derived.
 
     Raises
     ------
@@ -45,6 +46,7 @@ def describe(spec: FabricSpec, n_ranks: int) -> dict[str, Any]:
         "oversubscription": tiers.oversubscription(),
         "paths": _path_rows(Paths(network, transport)),
     }
+    content |= derived_rows(spec, network, transport, idle_baseline(spec, network.n_ranks))
     if isinstance(spec, ClosSpec):
         content |= fault_rows(spec, network)
     elif network.ddc is not None:

@@ -44,6 +44,16 @@ def load_fabric(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Fabr
     return _validate(_lay(data, _overrides(overrides)), source)
 
 
+def check_key(override: str, known: Sequence[str]) -> None:
+    """Raise ``ConfigError`` for an override without a value, or of a key that is not known."""
+    key, equals, _ = override.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise ConfigError(f"--set {override}: expected key.path=value, as transport.mtu=1024")
+    if key not in known:
+        raise ConfigError(f"--set {override}: unknown key {key!r}; {problems.hint(key, known)}")
+
+
 def resolved_toml(spec: FabricSpec) -> str:
     """Return a specification with all defaults written out; loading it gives ``spec`` again."""
     return _toml(spec.model_dump(mode="json", by_alias=True), "")
@@ -121,14 +131,10 @@ def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
 
 def _check_override(data: dict[str, Any], text: str) -> None:
     """Refuse an override without a value, of an unknown key, or of what is no table."""
-    key, equals, _ = text.partition("=")
-    key = key.strip()
-    if not equals or not key:
-        raise ConfigError(f"--set {text}: expected key.path=value, as transport.mtu=1024")
     model = KINDS.get(str(data.get("kind")))
-    if model and key not in problems.paths(model):
-        raise ConfigError(f"--set {text}: unknown key {key!r}; {problems.hint(key, model)}")
-    for name in key.split(".")[:-1]:
+    if model:
+        check_key(text, problems.paths(model))
+    for name in text.partition("=")[0].strip().split(".")[:-1]:
         data = data.get(name, {})
         if not isinstance(data, dict):
             raise ConfigError(f"--set {text}: the file's {name!r} is not a table")

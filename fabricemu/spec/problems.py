@@ -1,5 +1,6 @@
 """Validation errors as lines: ``dotted.path: what; expected ...; did you mean``."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -39,9 +40,8 @@ def lines(error: ValidationError, model: type[BaseModel]) -> list[str]:
     return [line for item in error.errors() for line in _lines(item, model)]
 
 
-def hint(path: str, model: type[BaseModel]) -> str:
-    """Return which key was probably meant by an unknown dotted ``path``."""
-    known = paths(model)
+def hint(path: str, known: Sequence[str]) -> str:
+    """Return which of the ``known`` keys was probably meant by an unknown dotted ``path``."""
     leaf = path.rpartition(".")[2]
     elsewhere = [name for name in known if name.rpartition(".")[2] == leaf]
     if elsewhere:
@@ -74,7 +74,7 @@ def _what(kind: str, value: object, item: Any, path: str, model: type[BaseModel]
     if kind == "missing":
         return "missing; expected a value"
     if kind == "extra_forbidden":
-        return f"unknown key; {hint(path, model)}"
+        return f"unknown key; {hint(path, paths(model))}"
     if kind == "literal_error":
         wanted = item["ctx"]["expected"]
         choices = [word.strip("' ") for word in wanted.replace(" or ", ", ").split(", ")]
