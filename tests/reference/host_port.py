@@ -27,6 +27,7 @@ class HostPort(Port):
         return self.pauses.read(DATA + data_class, self.events.now)
 
     def make_ready(self, qp: QueuePair) -> None:
+        qp.note_stall()
         fifo = self.ready[qp.data_class]
         if qp not in fifo and self.able(qp):
             fifo.append(qp)

@@ -79,6 +79,9 @@ class QueuePair:
         """Take in what came from the receiver; return the messages that it acknowledges."""
         raise NotImplementedError
 
+    def note_stall(self) -> None:
+        """Note whether nothing but a new request can bring what the sender waits for."""
+
     # messages and packets
 
     def post(self, message: Message) -> None:

@@ -129,7 +129,7 @@ class RcSender(QueuePair):
 
     def time_out(self) -> None:
         self.timeouts += 1
-        self.nxt = self.hole = self.una
+        self.nxt = self.una
         self.restart_timeout()
         self.control.on_loss(True, self.now)
         self.obey_control()

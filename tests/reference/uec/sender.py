@@ -44,6 +44,7 @@ class UecSender(QueuePair):
         self.lost: set[int] = set()
         self.sent: dict[int, Sending] = {}
         self.flight = self.seen = self.backlog = 0  # bytes
+        self.stalled_since: int | None = None
 
     # what to send
 
@@ -102,6 +103,29 @@ class UecSender(QueuePair):
             wire = frame + self.transport.gap_bytes
             target = self.pull_target(self.credit)
             self.port.enqueue(Rts(self, self.ends.address, frame, wire, target))
+
+    def note_stall(self) -> None:
+        """Ask again after a while where a lost PULL would be waited for for ever."""
+        waits = bool(self.lost) or self.nxt < self.end
+        starved = self.credit is not None and self.credit.bytes <= 0
+        if not (waits and starved and not self.sent):
+            self.stalled_since = None
+        elif self.stalled_since is None:
+            self.stall()
+
+    def stall(self) -> None:
+        self.stalled_since = self.now
+        if self.transport.rto_ps > 0:
+            time = self.now + self.transport.rto_ps
+            action = partial(self.ask_again, self.now)
+            self.port.device.queue_pair_timer(time, self.number, Kind.RETRANSMIT, action)
+
+    def ask_again(self, since: int) -> None:
+        if self.stalled_since != since:
+            return
+        self.ask_for_credit()
+        self.stall()
+        self.port.make_ready(self)
 
     # time-out
 
