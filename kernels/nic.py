@@ -38,6 +38,8 @@ def must_wait(state, qp, now):
 def make_ready(state, host, qp, now):
     """Put a queue pair at the tail of its ready FIFO if it may send, or wake it when it may."""
     sender = state.senders[qp]
+    if state.config[0]["has_credit"] == 1:
+        uec.note_stall(state, host, qp, now)
     if sender["ready"] == 1 or not may_send(state, qp):
         return
     if must_wait(state, qp, now):

@@ -350,6 +350,7 @@ UEC_SENDER = np.dtype(
         ("credit", np.int64),
         ("pulled", np.int64),
         ("speculating", np.int64),
+        ("stalled", np.int64),  # since when it waits for credit with nothing on its way, or NONE
     ],
     align=True,
 )

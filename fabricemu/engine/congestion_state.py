@@ -154,7 +154,7 @@ def _of_pairs(transport: Transport, flows: Array, line: NDArray[np.float64]) -> 
 def _uec(network: Network, transport: Transport, count: int) -> dict[str, Array]:
     """Return both ends of UEC's queue pairs, and the credit pacers."""
     none = kernel.NONE
-    senders = empty(count, kernel.UEC_SENDER)
+    senders = filled(count, kernel.UEC_SENDER, stalled=none)
     p = transport.parameters
     if isinstance(p, Uec):
         senders["cwnd"], senders["wmax"] = p.init_window, p.max_window

@@ -161,8 +161,6 @@ def expires(state, host, qp, now):
         return False
     host["timeouts"] += 1
     rewind(state, qp)
-    if state.config[0]["loss_distance"] > 0:
-        state.holes[qp]["next"] = state.senders[qp]["una"]
     set_deadline(state, host, qp, now + state.config[0]["rto"])
     return True
 

@@ -9,6 +9,7 @@ from fabricemu.kernels.state import (
     ACK,
     AT_ONCE,
     CE,
+    CONSTANT,
     ECN,
     GOOD,
     INF,
@@ -259,9 +260,27 @@ def on_timer(state, part, host, qp, now):
     if psn != NONE and since + rto <= now:
         expire(state, part, host, qp, psn, now)
         psn, since = oldest(state, qp)
-    if psn != NONE:
+    record = state.uec_senders[qp]
+    if psn == NONE and record["stalled"] != NONE:
+        if record["stalled"] + rto <= now:
+            credit.ask(state, part, qp)
+            record["stalled"] = now
+        since = record["stalled"]
+    if since < INF:
         timer = clock.number(state, host, qp, RETRANSMIT)
         clock.set_at(state, host, timer, since + rto)
+
+
+@device
+def note_stall(state, host, qp, now):
+    """Watch a queue pair that waits for credit with nothing on its way to bring it."""
+    record = state.uec_senders[qp]
+    if record["credit"] > 0 or record["outstanding"] > 0 or next_packet(state, qp) == NONE:
+        record["stalled"] = NONE
+        return
+    if record["stalled"] == NONE:
+        record["stalled"] = now
+    watch(state, host, qp, record["stalled"])
 
 
 @device
@@ -275,7 +294,7 @@ def expire(state, part, host, qp, psn, now):
         entropy = state.sent_by[qp, psn & (config["reorder"] - 1)]
         balance.feedback(state, qp, entropy, TIMEOUT, now)
     lose(state, qp, psn, size)
-    if config["has_window"] == 1:
+    if config["has_window"] == 1 and config["control"] != CONSTANT:
         record["cwnd"] = max(record["cwnd"] - size, state.parameters[0]["min_window"])
     if config["has_credit"] == 1 and record["credit"] <= 0:
         credit.ask(state, part, qp)
