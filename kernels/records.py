@@ -1,0 +1,321 @@
+"""Records of packets, devices, ports, messages, programs and cell fabrics.
+
+Times are ps, sizes bytes, rates bit/s. One record is what one event touches together.
+"""
+
+import numpy as np
+
+
+def int64(*names):
+    """Return a record of int64 fields."""
+    return np.dtype([(name, np.int64) for name in names])
+
+
+# A packet or cell in a ring: what waits at a port and what is on its wire.
+ENTRY = np.dtype(
+    [
+        ("time", np.int64),  # arrival at the other end, set when it starts; before: port it came by
+        ("sent", np.int64),  # data: start on the NIC's wire; ACK: the 64 bits
+        ("qp", np.int32),  # QP; cells and credits: the VOQ
+        ("dst", np.int32),  # address: NIC port, rank on a scale-up switch, or leaf
+        ("psn", np.int32),  # packet number; ACK: expected; cell number; credits asked
+        ("bytes", np.uint16),  # frame or cell bytes
+        ("kind", np.uint8),
+        ("flags", np.uint8),
+    ],
+    align=True,
+)
+
+# What a packet met in a cell fabric; same index as its entry.
+TRAIL = int64(
+    "voq_in", "voq_head", "voq_out", "last_cell", "released", "last_cell_bytes", "last_seq", "spare"
+)
+
+# What NICs tell each other beyond an entry; same index. Only with a protocol that needs it.
+TAG = np.dtype(
+    [
+        ("stamp", np.int64),  # data, RTS: pull target; ACK: bytes received; PULL: granted
+        ("echo", np.int64),  # ACK, NACK: when the packet that it answers was sent
+        ("pause", np.int64),  # data: waits so far while its class was paused
+        ("paused_at", np.int64),  # data: how long the NIC port had been paused when it was sent
+        ("entropy", np.int32),
+        ("trigger", np.int32),  # ACK: psn that it answers
+        ("base", np.int32),  # ACK: psn of bit 0
+        ("spare", np.int32),
+    ],
+    align=True,
+)
+
+DEVICE = int64(
+    "kind",
+    "first_port",
+    "n_ports",
+    "lo",
+    "hi",
+    "div",
+    "bundle",
+    "up_first",
+    "up_count",
+    "choice",
+    "tie_seed",
+    "path_seed",
+    "counter",  # spray choices so far
+    "turn_base",  # first of its round-robin counters
+    "index",  # leaf number, or rank
+    "stepped",  # number of the last window in which it was stepped
+)
+
+# One cache line: what every transmission touches.
+PORT = np.dtype(
+    [
+        ("free_at", np.int64),
+        ("latency", np.int64),
+        ("waiting_bytes", np.int64),
+        ("sent_bytes", np.int64),
+        ("bin_peak", np.int64),  # largest waiting bytes in the open bin
+        ("per_byte", np.int32),  # ps per byte where that is whole, else 0
+        ("gap", np.int32),  # wire bytes beyond the frame
+        ("next_device", np.int32),
+        ("limited", np.int32),  # 1 if waiting data bytes have a limit
+        ("peer", np.int32),
+        ("dirty", np.int32),  # 1 if it sent something in this window
+    ],
+    align=True,
+)
+
+# "serving" are the frame bytes of the newest entry on the wire if that is data, else 0.
+LIMIT = int64("rate", "limit", "waiting_data", "serving", "drops")
+
+# A port of a switch with more than two FIFOs a port, or of a host beside one.
+EGRESS = int64(
+    "ecn_low",
+    "ecn_high",
+    "headroom",  # of each port group, as an ingress
+    "pfc",
+    "to_host",  # 1 if it leads to a host
+    "turn",  # class that deficit round robin looks at
+    "granted",
+    "serving_class",
+    "control_waiting",
+    "scheduled",  # 1 while it is in its switch's heap of departures
+    "level",  # band of waiting bytes, as last looked at
+    "refreshed",  # when that was, NONE for never
+    "weight",
+    "down",
+    "loss",  # probability in 2^-32
+    "marks",
+    "trims",
+    "lost",
+    "headers_dropped",
+)
+
+# A data class of a port: what waits to go out, and what came in and waits elsewhere (its group).
+QUEUE = int64(
+    "waiting",
+    "paused",
+    "paused_since",
+    "paused_total",
+    "deficit",
+    "resv",
+    "shared",
+    "hdrm",
+    "pausing",  # 1 while it has paused its sender
+)
+
+CLASS = int64("weight", "lossless")
+
+SWITCH_RECORD = int64(
+    "pool",  # bytes that its port groups share; -1 without limit
+    "used",
+    "mark_seed",
+    "trim_seed",
+    "loss_seed",
+    "flow_seed",
+    "heap",  # number of ports in the heap of departures
+    "table",  # 1 where ways are in tables
+)
+FLOWLET_ENTRY = int64("port", "last")
+PAUSE_LOG = int64("port", "traffic_class", "start", "end")
+
+# A ring as its writer sees it. Entries [seen, committed) are on the wire or not yet taken,
+# [committed, tail) wait. The two classes of a port share a cache line.
+OUT = np.dtype(
+    [
+        ("tail", np.int64),
+        ("committed", np.int64),
+        ("seen", np.int64),
+        ("offset", np.int32),
+        ("mask", np.int32),
+    ],
+    align=True,
+)
+# The same ring as its reader sees it, brought up to date by the publish step; where the
+# two places differ the ring has been moved since.
+IN = np.dtype(
+    [
+        ("head", np.int64),
+        ("published", np.int64),
+        ("offset", np.int32),
+        ("mask", np.int32),
+        ("spare", np.int64),
+    ],
+    align=True,
+)
+
+MESSAGE = int64(
+    "qp",
+    "bytes",
+    "packets",
+    "first_psn",
+    "next",  # next message of the QP; or of the free list
+    "created",
+    "first_tx",
+    "sent",
+    "completing",
+    "delivered",
+    "acked",
+    "received",
+    "retransmits",
+    "out_of_order",
+    "number",  # unique and the same in every run
+    "op",  # sending operation or NONE
+    "instance",  # collective or NONE
+    "part",
+    "step",
+    "target",  # position of the receiver in the collective
+    "voq_in",
+    "voq_head",
+    "voq_out",
+    "last_cell",
+    "released",
+    "last_cell_bytes",
+    "first_pass",  # start of the first transmission of its last packet
+    "pause",
+    "paused_created",
+    "paused_host",
+    "marks",
+    "trims",
+)
+
+SENDER = int64(
+    "una",
+    "nxt",
+    "end",
+    "max",
+    "head",  # message that holds una
+    "current",  # message that holds nxt
+    "last",  # newest message
+    "held",  # acknowledged message that the receiver may still follow
+    "ready",
+    "next_ready",
+    "deadline",
+    "dst",
+    "port",
+    "turn",  # messages posted on the connection (its first QP counts)
+    "src_rank",
+    "dst_rank",
+)
+
+HOLES = int64("next", "high")  # selective repeat: next psn to look at, highest known received
+
+RECEIVER = int64(
+    "expected",
+    "since_ack",
+    "nacked",
+    "message",  # that holds ``expected``, or a finished one before it
+    "highest",  # largest psn received
+    "depth",  # largest distance from ``expected`` seen
+    "dst",  # the sender's address
+    "rank",
+)
+
+READY = int64("head", "tail")
+
+HOST_RECORD = int64(
+    "rank",
+    "heap",  # first slot of its timers
+    "timers",
+    "clock",  # first slot of the timers of its queue pairs
+    "clocks",  # number of these that are set
+    "first_pacer",  # number of its first credit pacer among these timers
+    "first_qp",
+    "end_qp",
+    "first_box",
+    "end_box",
+    "order",  # posts and arrivals so far
+    "wild_head",
+    "wild_tail",
+    "first_conn",
+    "end_conn",
+    "packets",
+    "retransmits",
+    "timeouts",
+    "nacks",
+    "duplicates",
+    "discards",
+    "cnps",
+)
+
+OP = np.dtype(
+    [
+        ("bytes", np.int64),
+        ("duration", np.int64),
+        ("start", np.int64),
+        ("started", np.int64),
+        ("finished", np.int64),
+        ("order", np.int64),
+        ("remaining", np.int64),
+        ("kind", np.int32),
+        ("mode", np.int32),
+        ("stream", np.int32),  # numbered over all ranks
+        ("qp", np.int32),  # first QP of the connection; NONE to itself
+        ("box", np.int32),  # mailbox; NONE for a RECV with a wildcard
+        ("peer", np.int32),
+        ("tag", np.int32),
+        ("instance", np.int32),
+        ("position", np.int32),
+        ("next", np.int32),  # in the one list that it can be in
+        ("rank", np.int32),
+        ("spare", np.int32),
+    ],
+    align=True,
+)
+
+STREAM = int64("busy", "head", "tail")
+MAILBOX = int64("src", "tag", "posted", "last_posted", "arrived", "last_arrived")
+
+INSTANCE = int64(
+    "kind",
+    "algorithm",
+    "n",
+    "parts",
+    "chunks",
+    "bytes",
+    "root",
+    "steps",
+    "group",  # first member in ``members``
+    "states",  # first of its part states
+    "words",  # words of step bits per part state
+    "bits",  # first word
+    "number",  # number of its first message
+)
+PART_STATE = int64("step", "received", "op")
+
+VOQ = int64("queued", "balance", "asked", "next_seq", "last_out", "dirty")
+REASSEMBLY = int64("expected", "pending", "next")
+SCHEDULER = int64(
+    "head_control", "tail_control", "head_bulk", "tail_bulk", "tick", "allowed", "interval", "port"
+)
+SPRAY_STATE = int64("lane", "step", "left", "cycle")
+LEAF_RECORD = int64(
+    "lane_seed",
+    "hosts",  # ports facing hosts
+    "first_address",
+    "next_tick",
+    "requests",
+    "credits",
+    "blocked",
+    "cells",
+    "depth",
+    "dirty",  # VOQs whose ring changed in this window
+)
