@@ -468,7 +468,7 @@ def check_switch(state, d, ports, own):
 
 
 @settings(
-    max_examples=60 if JIT else 5,
+    max_examples=30 if JIT else 5,
     derandomize=True,
     database=None,
     deadline=None,
