@@ -236,6 +236,13 @@ def test_show_of_no_result_is_exit_code_2(name, tmp_path, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_show_does_not_recover_over_a_result(result, capsys):
+    before = result.read_bytes()
+    assert main(["show", str(result), "--recover"]) == 73
+    assert "move it away" in capsys.readouterr().err
+    assert result.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(None, "-"), (0, "0 s"), (1.5, "1.5 s"), (2e-3, "2 ms"), (3e-6, "3 us"), (1e-12, "1 ps")],

@@ -119,6 +119,11 @@ def test_an_unknown_key_within_tables_says_the_nearest(key, hint):
     assert hint in complaint(f"{key}=1")
 
 
+def test_an_unknown_key_in_a_list_of_tables_says_the_nearest():
+    text = complaint('changes=[{what="spine0", state="down", att="5us"}]')
+    assert text == "clos-ecmp: changes.0.att: unknown key; did you mean 'changes.at'?"
+
+
 def test_tables_within_tables_are_overridden():
     spec = load_fabric("clos-ecmp", ["congestion.dcqcn.g=0.00390625", "congestion.dcqcn.set=paper"])
     assert (spec.congestion.dcqcn.g, spec.congestion.dcqcn.set) == (1 / 256, "paper")

@@ -99,7 +99,7 @@ def test_overrides_take_units_and_words():
         ("credit_bytes=4096", "did you mean 'ddc.credit_bytes'"),
         ("ddc.credit_byte=4096", "did you mean 'ddc.credit_bytes'"),
         ("ddc.packing", "expected key.path=value"),
-        ("host=3", "unknown key 'host'"),
+        ("host=3", "unknown key 'host'; it is a table; expected a key of it, as 'host.nic_ports'"),
         ("hots.nic_ports=3", "did you mean 'host.nic_ports'"),
     ],
 )

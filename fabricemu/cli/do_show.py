@@ -9,6 +9,7 @@ from fabricemu.analysis.decomposition import parts_us
 from fabricemu.analysis.summary import busiest_links, collectives, jobs, run_of
 from fabricemu.cli.run_text import lines, run_text
 from fabricemu.cli.text import amount, duration, table
+from fabricemu.errors import OutputError
 from fabricemu.results import reader
 from fabricemu.results.reader import Result
 from fabricemu.results.spill import spill_folder
@@ -20,6 +21,8 @@ Content = dict[str, Any]
 def show(path: Path, recover: bool, as_json: bool) -> str:
     """Return the content of a result file for people or as JSON."""
     if recover:
+        if path.exists():
+            raise OutputError(f"{path}: exists already; move it away to recover a run there")
         check_output(path)
         reader.recover(spill_folder(path), path)
     result = Result.open(path)

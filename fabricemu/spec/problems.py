@@ -1,7 +1,7 @@
 """Validation errors as lines: ``dotted.path: what; expected ...; did you mean``."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,13 +23,16 @@ _LIMIT = {
 }
 
 
-def paths(model: type[BaseModel], prefix: str = "") -> list[str]:
-    """Return the dotted paths of all fields of a specification."""
+def paths(model: type[BaseModel], prefix: str = "", in_lists: bool = False) -> list[str]:
+    """Return the dotted paths of all fields of a specification, if asked those in lists too."""
     found = []
     for name, field in model.model_fields.items():
         path = prefix + (field.alias or name)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            found += paths(field.annotation, f"{path}.")
+        items = get_args(field.annotation) if in_lists else ()
+        for inner in (field.annotation, *items):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                found += paths(inner, f"{path}.", in_lists)
+                break
         else:
             found.append(path)
     return found
@@ -42,6 +45,9 @@ def lines(error: ValidationError, model: type[BaseModel]) -> list[str]:
 
 def hint(path: str, known: Sequence[str]) -> str:
     """Return which of the ``known`` keys was probably meant by an unknown dotted ``path``."""
+    inside = [name for name in known if name.startswith(f"{path}.")]
+    if inside:
+        return f"it is a table; expected a key of it, as {inside[0]!r}"
     leaf = path.rpartition(".")[2]
     elsewhere = [name for name in known if name.rpartition(".")[2] == leaf]
     if elsewhere:
@@ -74,7 +80,8 @@ def _what(kind: str, value: object, item: Any, path: str, model: type[BaseModel]
     if kind == "missing":
         return "missing; expected a value"
     if kind == "extra_forbidden":
-        return f"unknown key; {hint(path, paths(model))}"
+        keys = ".".join(part for part in item["loc"] if isinstance(part, str))
+        return f"unknown key; {hint(keys, paths(model, in_lists=True))}"
     if kind == "literal_error":
         wanted = item["ctx"]["expected"]
         choices = [word.strip("' ") for word in wanted.replace(" or ", ", ").split(", ")]
