@@ -15,6 +15,9 @@ from tests.compare import JIT
 #: For tests that call compiled functions, which only kernels can, as plain Python.
 plain = pytest.mark.skipif(JIT, reason="calls kernels as plain Python")
 
+#: For runs of many packets, and for cases like others that plain Python has already seen.
+compiled = pytest.mark.skipif(not JIT, reason="takes long in plain Python")
+
 
 def build(
     network: Network,
