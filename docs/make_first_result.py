@@ -1,4 +1,4 @@
-"""Draw ``first_result.svg``: four fabrics on four traces, and where the tails come from.
+"""Draw ``first_result.svg``: six fabrics on four traces, and where the tails come from.
 
 Run it from a checkout: ``python docs/make_first_result.py``. It replays the traces into a
 temporary folder; nothing but fabricemu itself is needed.
@@ -17,8 +17,10 @@ from fabricemu.spec.presets import load_fabric
 COLOURS = {
     "ddc": "#0b6e4f",
     "clos-ecmp": "#c8553d",
-    "clos-spray": "#e0a030",
+    "clos-flowlet": "#e0a030",
     "clos-adaptive": "#3d6fb6",
+    "clos-spray": "#8cb4e0",
+    "clos-uec": "#7a4fa3",
 }
 TRACES = {
     "permutation, 2 MiB": "gen:permutation?ranks=256&bytes=2MiB",
@@ -26,10 +28,11 @@ TRACES = {
     "ring all-reduce, 64 MB": "gen:all-reduce?ranks=256&bytes=64MB",
     "incast, 1 MiB": "gen:incast?ranks=256&bytes=1MiB",
 }
-WIDTH, HEIGHT = 920, 400
+WIDTH, HEIGHT = 1060, 400
 TOP, BOTTOM = 90, 330
-BARS = (60, 470)
-CURVES = (560, 890)
+BARS = (30, 610)
+CURVES = (690, 1030)
+HIGHEST = 4.0  # bars above are cut
 
 
 def text(x: float, y: float, words: str, anchor: str = "middle", more: str = "") -> str:
@@ -53,22 +56,23 @@ def height(share: float) -> float:
 def bars(over_bound: dict[str, dict[str, float]]) -> list[str]:
     """Return completion time over bound, a group of bars for each trace."""
     left, right = BARS
-    most = max(max(group.values()) for group in over_bound.values())
     group_width = (right - left) / len(over_bound)
     width = group_width / (len(COLOURS) + 1)
-    found = [text((left + right) / 2, TOP - 22, "job completion time / physical bound")]
+    title = f"job completion time / physical bound, cut at {HIGHEST:g}"
+    found = [text((left + right) / 2, TOP - 22, title)]
     for k, (trace, group) in enumerate(over_bound.items()):
         start = left + k * group_width + width / 2
-        found.append(text(start + 2 * width, BOTTOM + 18, trace.split(",")[0]))
-        found.append(text(start + 2 * width, BOTTOM + 33, trace.split(", ")[1]))
+        middle = start + len(COLOURS) / 2 * width
+        found.append(text(middle, BOTTOM + 18, trace.split(",")[0]))
+        found.append(text(middle, BOTTOM + 33, trace.split(", ")[1]))
         for j, (fabric, value) in enumerate(group.items()):
-            x, y = start + j * width, height(value / most)
+            x, y = start + j * width, height(min(value / HIGHEST, 1))
             found.append(
                 f'<rect x="{x:.1f}" y="{y:.1f}" width="{width - 2:.1f}"'
                 f' height="{BOTTOM - y:.1f}" fill="{COLOURS[fabric]}"/>'
             )
             found.append(text(x + width / 2 - 1, y - 4, f"{value:.2f}", more='font-size="9"'))
-    y = height(1 / most)
+    y = height(1 / HIGHEST)
     return [*found, line(left, BOTTOM, right, BOTTOM), line(left, y, right, y)]
 
 
