@@ -18,7 +18,7 @@ from tests.builders import line_network, sends, star, transport
 from tests.compare import JIT, run
 from tests.ethernet import ALWAYS, ONE, with_switching
 from tests.kernel_state import plain
-from tests.reference.examples import at_ports, merge, port
+from tests.reference.examples import at_ports, merge, port, ring
 
 FULL = 4096  # bytes of payload of a full packet
 FRAME = 4160
@@ -245,6 +245,24 @@ def test_switch_obeys_pause_and_the_packet_knows_how_long():
 def test_pause_acts_after_the_response_time():
     _, found = paused_line(1, 20, pause_response_ps=1000)
     assert found.outcome.pauses["start_ps"].tolist() == [4 * T + 2 * L + A + 1000]
+
+
+def test_pause_frame_waits_for_the_packet_in_service():
+    network = line_network(1, last_rate=SLOW)
+    watched = at_ports(network, port(network, 2, 0))
+    rules = {"lossless": [1], "xoff_bytes": FRAME, "xon_bytes": 0}
+    # what comes back is on the wire to host 0 from 3.5 T + L to 4.5 T + L, and more behind it
+    program = sends([(0, 1, 20 * FULL), (1, 0, 5 * FULL, 3 * T // 2)])
+    found = run(with_switching(network, pfc=watched, **rules), transport(), program)
+    assert found.outcome.pauses["start_ps"].tolist() == [9 * T // 2 + 2 * L + A]
+
+
+@pytest.mark.parametrize("rto", [0, 10**8])
+def test_ring_of_three_switches_that_pause_each_other_is_a_deadlock(rto):
+    rules = {"lossless": [1], "pfc": 1, "xoff_bytes": 2 * FRAME, "xon_bytes": 0}
+    program = sends([(i, (i + 2) % 3, 200 * FULL) for i in range(3)])
+    with pytest.raises(EngineError, match="deadlock: ports pause each other in a circle: class 0"):
+        run(with_switching(ring(3), **rules), transport(rto_ps=rto), program)
 
 
 def test_two_to_one_under_pfc_ends_as_published():
