@@ -143,6 +143,29 @@ def test_override_of_another_control_brings_its_table():
     assert load_fabrics(["clos-ecmp"], overrides)[0].congestion.swift.beta == 0.5
 
 
+CUT = {
+    "host1": '{what="host1", state="down"}',
+    "host0": '{what="host0:0", state="down", at="1us"}',
+    "host2": '{what="leaf1", state="down", at="1us"}, {what="leaf1", state="up", at="2us"},'
+    ' {what="spine0", state="down", at="3us"}',
+}
+
+
+@pytest.mark.parametrize("host", CUT)
+def test_run_that_could_not_end_is_refused(host, folder, capsys):
+    changes = ["--set", f"changes=[{CUT[host]}]", "--set", "clos.radix=4", "--set", "clos.spines=1"]
+    arguments = [*changes, "--set", "transport.rto=1ms", "--hosts", "4", "-o", "a.h5"]
+    assert replay(TINY, "-f", "clos-ecmp", *arguments) == 2
+    assert f"changes: {host} is cut off for good" in capsys.readouterr().err
+    assert os.listdir(folder) == []
+
+
+def test_outage_of_a_host_that_ends_is_not_refused(folder, capsys):
+    change = 'changes=[{what="host1", state="down", until="5us"}]'
+    arguments = ["--set", change, "--set", "transport.rto=10us", "-o", "a.h5"]
+    assert replayed(capsys, TINY, "-f", "clos-ecmp", *arguments)[0]["lost"] > 0
+
+
 def test_reproducible_files_are_equal(folder, capsys):
     for name in ("a.h5", "b.h5"):
         replayed(capsys, TINY, "-f", "ddc", "-o", name, "--reproducible")

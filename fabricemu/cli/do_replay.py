@@ -15,8 +15,9 @@ from fabricemu.cli.interrupts import Interrupted, Interrupts
 from fabricemu.cli.reporter import Reporter
 from fabricemu.cli.run_text import comparison_text, run_text
 from fabricemu.engine.run import check_inputs
-from fabricemu.errors import OutputError
+from fabricemu.errors import ConfigError, OutputError
 from fabricemu.fabrics.build import build
+from fabricemu.fabrics.faults import check_lasting
 from fabricemu.fabrics.topology import hosts_of
 from fabricemu.replay import Trace, read_trace, replay
 from fabricemu.results.spill import spill_folder
@@ -67,7 +68,7 @@ def run_all(job: Job, reporter: Reporter) -> list[Run]:
     job = replace(job, hosts=job.hosts or _hosts_of_file(fabrics))
     trace = _read(job, job.seeds[0])
     for fabric in fabrics:
-        check_inputs(*build(fabric, job.hosts or trace.program.n_ranks), trace.program)
+        _check(fabric, job, trace)
     runs = []
     with _outputs(job, fabrics) as outputs:
         for seed in job.seeds:
@@ -76,6 +77,16 @@ def run_all(job: Job, reporter: Reporter) -> list[Run]:
             for fabric in fabrics:
                 runs.append(_run_one(job, trace, fabric, seed, outputs.pop(0), reporter))
     return runs
+
+
+def _check(fabric: FabricSpec, job: Job, trace: Trace) -> None:
+    """Raise ConfigError if a run could not begin, or not end."""
+    network, transport = build(fabric, job.hosts or trace.program.n_ranks)
+    check_inputs(network, transport, trace.program)
+    try:
+        check_lasting(network)
+    except ConfigError as error:
+        raise ConfigError(f"{fabric.name}: {error}") from None
 
 
 def _hosts_of_file(fabrics: Sequence[FabricSpec]) -> int | None:

@@ -15,7 +15,7 @@ from fabricemu.errors import ConfigError
 from fabricemu.fabrics.failed import rate_share
 from fabricemu.fabrics.link_names import ports_of
 from fabricemu.fabrics.network import Change, Ints, Network, Routes
-from fabricemu.fabrics.routing import find_routes, switch_links
+from fabricemu.fabrics.routing import find_routes, switch_links, unreached
 from fabricemu.fabrics.ways import Bools
 from fabricemu.fabrics.wiring import LOSS_UNITS
 from fabricemu.spec.fabric import ClosSpec
@@ -51,6 +51,26 @@ def broken(spec: ClosSpec, network: Network) -> Network:
     network = replace(network, rate_bps=slow, loss=_loss(spec, network))
     events = sorted(_events(spec.changes, network), key=lambda event: event.time_ps)
     return _changing(network, events, spec.clos.reconvergence) if events else network
+
+
+def check_lasting(network: Network) -> None:
+    """Raise ConfigError if a host is cut off at last: what is sent to it would never end."""
+    down = np.zeros(network.n_ports, dtype=bool)
+    routes = network.routes
+    for change in network.changes:
+        down[change.ports] = change.up == 0
+        routes = change.routes or routes
+    first = network.port_ptr[: network.n_ranks, np.newaxis]
+    nic = first + np.arange(network.nic_ports)
+    cut = np.flatnonzero((down[nic] | down[network.peer[nic]]).any(axis=1)).tolist()
+    if network.changes and routes is not None:
+        lost = unreached(network, routes)
+        cut += [lost[1]] if lost is not None else []
+    if cut:
+        raise ConfigError(
+            f"changes: host{cut[0]} is cut off for good, so messages may be sent again for ever;"
+            " expected an until"
+        )
 
 
 def _loss(spec: ClosSpec, network: Network) -> Ints | None:

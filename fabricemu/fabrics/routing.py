@@ -135,3 +135,14 @@ class _Sets:
         sets = [np.frombuffer(key, dtype=np.int64) for key in self.known]
         ends = np.cumsum([0, *map(len, sets)], dtype=np.int64)
         return ends, np.concatenate([*sets, np.zeros(0, dtype=np.int64)])
+
+
+def unreached(network: Network, routes: Routes) -> tuple[int, int] | None:
+    """Return a NIC port and a host that have no way to those of host 0, None if all have."""
+    for port in range(network.nic_ports):
+        edge = routes.edge[port :: network.nic_ports]
+        reached = routes.set_of[routes.edge_device[edge[0]] - network.n_ranks, edge] >= 0
+        cut = np.flatnonzero(~reached & (edge != edge[0]))
+        if len(cut):
+            return port, int(cut[0])
+    return None

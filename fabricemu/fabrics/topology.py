@@ -3,8 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from fabricemu.errors import ConfigError
 from fabricemu.fabrics.clos import build_clos
 from fabricemu.fabrics.clos_shape import clos_shape, clos_tiers, ports_per_plane
@@ -12,7 +10,7 @@ from fabricemu.fabrics.htsim_topo import HtsimTopo
 from fabricemu.fabrics.link_list import HPCC, SIMAI, LinkList, Node, read_link_list
 from fabricemu.fabrics.listed import build_listed, settled
 from fabricemu.fabrics.network import Network
-from fabricemu.fabrics.routing import find_routes, needs_tables
+from fabricemu.fabrics.routing import find_routes, needs_tables, unreached
 from fabricemu.spec.fabric import ClosSpec, FabricSpec
 
 MAX_FILE_BYTES = 256_000_000
@@ -103,14 +101,13 @@ def _lines(path: Path) -> list[str]:
 def _with_routes(network: Network, file: str) -> Network:
     """Return ``network`` with ways by table, by which each NIC port reaches all of its number."""
     routes = find_routes(network)
-    for port in range(network.nic_ports):
-        edge = routes.edge[port :: network.nic_ports]
-        reached = routes.set_of[routes.edge_device[edge[0]] - network.n_ranks, edge] >= 0
-        cut = np.flatnonzero(~reached & (edge != edge[0]))
-        if len(cut):
-            leaves = [network.names[routes.edge_device[edge[host]]] for host in (0, cut[0])]
-            raise ConfigError(
-                f"{file}: NIC port {port} of host {cut[0]} has no way to that of host 0; expected"
-                f" links from {leaves[0]} to {leaves[1]}"
-            )
+    cut = unreached(network, routes)
+    if cut is not None:
+        port, host = cut
+        edges = routes.edge[port :: network.nic_ports][[0, host]]
+        leaves = [network.names[device] for device in routes.edge_device[edges]]
+        raise ConfigError(
+            f"{file}: NIC port {port} of host {host} has no way to that of host 0; expected"
+            f" links from {leaves[0]} to {leaves[1]}"
+        )
     return replace(network, routes=routes)
