@@ -43,14 +43,41 @@ class Table(types.Array):
     """Type of an array of the state: indices count from 0."""
 
 
+class Row(types.Record):
+    """Type of a record of the state, under a short name.
+
+    A plain record's name spells all its fields, in the symbol of each function it is given to.
+    """
+
+    def __init__(self, record, name):
+        self.fields, self.size, self.aligned = record.fields, record.size, record.aligned
+        super(types.Record, self).__init__(f"Row({name})")
+        self.bitwidth = self.dtype.itemsize * 8
+
+
+class Settings(Row):
+    """Type of the record of settings: but for those named, nothing changes during a call."""
+
+    changing = frozenset()
+
+
 _fields = {}  # name -> (row, array type)
 
 
-def declare(layout):
-    """Fix the names, element types and dimensions of the arrays, in order."""
+def declare(layout, settings, changing):
+    """Fix the names, element types and dimensions of the arrays, in order.
+
+    ``settings`` is the name of the array of settings, ``changing`` are those of its fields that
+    kernels write.
+    """
     kind = types.Array if numba.config.BOUNDSCHECK else Table
+    Settings.changing = frozenset(changing)
     for row, (name, (dtype, ndim)) in enumerate(layout.items()):
-        _fields[name] = row, kind(numba.from_dtype(np.dtype(dtype)), ndim, "C")
+        element_type = numba.from_dtype(np.dtype(dtype))
+        if isinstance(element_type, types.Record):
+            row_type = Settings if name == settings else Row
+            element_type = row_type(element_type, name)
+        _fields[name] = row, kind(element_type, ndim, "C")
 
 
 def table(arrays):
@@ -106,6 +133,21 @@ def get_array(context, builder, typ, value, attr):
 
 
 register_model(Table)(models.ArrayModel)
+register_model(Row)(models.RecordModel)
+register_model(Settings)(models.RecordModel)
+
+
+@lower_builtin("static_getitem", Settings, types.StringLiteral)
+def get_setting(context, builder, sig, args):
+    """Load a setting; one that does not change is loaded once and kept."""
+    typ, name = sig.args[0], args[1]
+    pointer = cgutils.get_record_member(
+        builder, args[0], typ.offset(name), context.get_data_type(typ.typeof(name))
+    )
+    load = builder.load(pointer)
+    if name not in Settings.changing:
+        load.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return load
 
 
 def element(context, builder, array_type, array, indices):

@@ -1,6 +1,6 @@
 """The arrivals of one window at one device, in the order of time."""
 
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels._view import prefetch
 from fabricemu.kernels.random import at_instant, fold
 from fabricemu.kernels.state import BULK, INF
@@ -31,6 +31,31 @@ def ask_early(state, p):
         prefetch(state.entries, ahead["offset"] + ((ahead["head"] + k) & ahead["mask"]))
 
 
+@inlined
+def take(state, part, ring, port, end, count):
+    """Take the arrivals before ``end`` from one ring; return their number so far, and the next."""
+    ins = state.ins[ring]
+    head = ins["head"]
+    published = ins["published"]
+    if head == published:
+        return count, INF
+    later = INF
+    offset = ins["offset"]
+    mask = ins["mask"]
+    while head < published:
+        slot = offset + (head & mask)
+        time = state.entries[slot]["time"]
+        if time >= end:
+            later = time
+            break
+        state.key_time[part, count] = time
+        state.key_slot[part, count] = (slot << PORT_BITS) | port
+        count += 1
+        head += 1
+    ins["head"] = head
+    return count, later
+
+
 @device
 def gather(state, part, dev, end):
     """Take all arrivals before ``end`` from the device's rings; return their number, next.
@@ -42,32 +67,17 @@ def gather(state, part, dev, end):
     fifos = state.config[0]["fifos"]
     count = 0
     later = INF
-    times = state.key_time[part]
-    slots = state.key_slot[part]
-    entries = state.entries
     for port in range(dev["n_ports"]):
         ask_early(state, first + port)
+        ring = fifos * (first + port)
         # From the last on: a pause frame that is delayed goes before what arrives with it.
-        last = fifos * (first + port + 1) - 1
-        for ring in range(last, last - fifos, -1):
-            ins = state.ins[ring]
-            head = ins["head"]
-            published = ins["published"]
-            if head == published:
-                continue
-            offset = ins["offset"]
-            mask = ins["mask"]
-            while head < published:
-                slot = offset + (head & mask)
-                time = entries[slot]["time"]
-                if time >= end:
-                    later = min(later, time)
-                    break
-                times[count] = time
-                slots[count] = (slot << PORT_BITS) | port
-                count += 1
-                head += 1
-            ins["head"] = head
+        for fifo in range(fifos - 1, 1, -1):
+            count, soon = take(state, part, ring + fifo, port, end, count)
+            later = min(later, soon)
+        count, soon = take(state, part, ring + 1, port, end, count)
+        later = min(later, soon)
+        count, soon = take(state, part, ring, port, end, count)
+        later = min(later, soon)
     return count, later
 
 

@@ -92,5 +92,7 @@ def publish(state, part, dev):
             continue
         sender["dirty"] = 0
         peer = np.int64(sender["peer"])
-        for fifo in range(fifos):
+        ring.publish(state, part, fifos * p, fifos * peer)
+        ring.publish(state, part, fifos * p + 1, fifos * peer + 1)
+        for fifo in range(2, fifos):
             ring.publish(state, part, fifos * p + fifo, fifos * peer + fifo)

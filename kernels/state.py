@@ -284,4 +284,4 @@ LAYOUT = {
 }
 
 State = namedtuple("State", LAYOUT)
-_view.declare(LAYOUT)
+_view.declare(LAYOUT, "config", ("window", "now", "bin_end"))

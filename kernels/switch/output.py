@@ -2,7 +2,7 @@
 
 import numpy as np
 from fabricemu.kernels import ring
-from fabricemu.kernels._jit import device, inlined
+from fabricemu.kernels._jit import device
 from fabricemu.kernels.random import at_instant, fold
 from fabricemu.kernels.state import BULK, CONTROL, NONE, Exit
 from fabricemu.kernels.switch import (
@@ -18,7 +18,7 @@ from fabricemu.kernels.switch import (
 LOSSLESS_DROP = int(Exit.LOSSLESS_DROP)
 
 
-@inlined
+@device
 def control(state, part, d, p, source, now):
     """Give a control packet to port ``p``."""
     slot = ring.push(state, part, p * state.config[0]["fifos"])
@@ -28,7 +28,7 @@ def control(state, part, d, p, source, now):
     wire.start_or_wait(state, part, d, p, CONTROL, slot, now)
 
 
-@inlined
+@device
 def data(state, part, d, i, p, source, now):
     """Give a data packet that came in by port ``i`` to port ``p``."""
     entry = state.entries[source]
@@ -96,7 +96,7 @@ def trim_or_drop(state, part, d, p, source, now):
         state.limits[p]["drops"] += 1
 
 
-@inlined
+@device
 def keep(state, part, d, i, p, source, now):
     """Charge a packet and let it wait."""
     config = state.config[0]
@@ -135,7 +135,7 @@ def account_pause(state, p, c, slot, now):
         state.tags[slot]["pause"] += queue.paused_for(queue.of(state, p, c), now)
 
 
-@inlined
+@device
 def depart(state, part, d, p, now):
     """Start the next packet of port ``p``, if one may go."""
     fifo = scheduler.choose(state, part, p)
@@ -156,7 +156,7 @@ def depart(state, part, d, p, now):
     wire.schedule(state, d, p, now)
 
 
-@inlined
+@device
 def leave(state, part, d, p, slot, now):
     """Take a data packet out of its queue: mark it, give its charge back."""
     config = state.config[0]
