@@ -13,7 +13,7 @@ from fabricemu.cli import main
 from fabricemu.cli.fabrics import load_fabrics
 from fabricemu.results.reader import Result, verify
 from fabricemu.results.spill import spill_folder
-from fabricemu.spec.presets import load_fabric
+from fabricemu.spec.presets import load_fabric, preset_names
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = "gen:incast?ranks=3&bytes=10KB"
@@ -68,6 +68,11 @@ def test_json_has_exactly_the_promised_keys(folder, capsys):
     assert list(run) == KEYS
     assert list(run["fct_us"]) == list(run["delivered_us"]) == ["min", "p50", "p99", "p999", "max"]
     assert (run["fabric"], run["seed"], run["result"]) == ("ddc", 0, "a.h5")
+
+
+@pytest.mark.parametrize("word", [*KEYS, *preset_names()])
+def test_readme_names_every_key_of_a_run_and_every_preset(word):
+    assert f"`{word}`" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_one_run_makes_one_sound_file_and_nothing_else(folder, capsys):
