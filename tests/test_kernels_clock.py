@@ -92,6 +92,21 @@ def test_timers_that_move_and_vanish_come_in_order_of_time_then_number(steps):
     ]
 
 
+def test_timer_that_takes_the_place_of_a_cancelled_one_may_have_to_rise():
+    table = handle(hosts_with_timers())
+    # a heap as they are: 3, the last, takes the place of 11, under 10
+    times = [0, 10, 1, 11, 12, 20, 2, 13, 14, 15, 16, 22, 23, 21, 3]
+    for timer, time in enumerate(times):
+        set_timer(table, timer, time)
+    cancel_timer(table, times.index(11))
+    order = []
+    for _ in range(14):
+        time, timer = first_timer(table)
+        order.append(time)
+        cancel_timer(table, timer)
+    assert order == [time for time in sorted(times) if time != 11]
+
+
 def test_host_without_timers_waits_for_ever():
     table = handle(hosts_with_timers())
     assert first_timer(table)[0] == INF

@@ -196,6 +196,16 @@ def test_idle_queue_pair_gets_seventeen_slow_grants():
 
 
 @plain
+@pytest.mark.parametrize(("ahead", "pulls"), [(1026 - 64, 2), (1027 - 64, 1)])
+def test_idle_queue_pair_stops_a_window_ahead(ahead, pulls):
+    pacer = Pacer()
+    pacer.ask(0, 17)
+    pacer.tick()
+    pacer.state.uec_receivers[0]["granted"] = 17 + ahead
+    assert len(pacer.slow_pulls()) == pulls
+
+
+@plain
 def test_demand_comes_before_idle_ones():
     pacer = Pacer()
     pacer.ask(0, 17)

@@ -108,6 +108,16 @@ def test_window_grows_by_eta_once_a_round_trip():
     assert window["cwnd"] == 201_432
 
 
+@pytest.mark.parametrize(("now", "grown"), [(14_022_719, 0), (14_022_720, 716)])
+def test_eta_comes_with_a_fulfilment_after_a_round_trip(now, grown):
+    window = Window()
+    window.ack(now, 2 * US, newly=0)
+    assert window["cwnd"] == 200_000
+    window.set(received=33_201)
+    window.ack(now, 2 * US, newly=0)
+    assert window["cwnd"] == 200_000 + grown
+
+
 def test_fair_increase_is_not_cut_to_32_bits():
     # at 800 Gbit/s three ACKs of four packets come to more than 2^32
     fast = uec(8 * RATE, 8_168_560)
@@ -147,11 +157,11 @@ def test_window_is_never_more_than_the_largest():
 def test_mark_and_delay_cut_by_the_average(average, cwnd):
     window = Window()
     window.set(avg=average * US, last_adjust=20 * US)
-    window.ack(20 * US, 11 * US, newly=0, ce=1)
+    window.ack(20 * US, TARGET, newly=0, ce=1)
     assert window["cwnd"] == cwnd
-    window.ack(20 * US + 14_022_720, 11 * US, newly=0, ce=1)
+    window.ack(20 * US + 14_022_720, TARGET, newly=0, ce=1)
     assert window["last_cut"] == 20 * US
-    window.ack(20 * US + 14_022_721, 11 * US, newly=0, ce=1)
+    window.ack(20 * US + 14_022_721, TARGET, newly=0, ce=1)
     assert window["last_cut"] == 20 * US + 14_022_721
 
 
