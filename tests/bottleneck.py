@@ -162,16 +162,18 @@ def program_of(case: Case, trains: Sequence[Train]) -> Program:
     )
 
 
-def incast(case: Case, senders: int, duration_ps: int, packets: int = 1, seed: int = 1) -> Run:
+def incast(
+    case: Case, senders: int, duration_ps: int, packets: int = 1, spare: float = 1.25
+) -> Run:
     """Return a run in which hosts 1 and on send to host 0 for at least ``duration_ps``.
 
-    Each has a quarter more than its share, so that none is done before, if it gets no more.
+    Each has ``spare`` times its share to send, so that none is done before unless it got more.
     """
-    whole = duration_ps * 5 // 4 // (case.packet_ps * packets)
+    whole = int(duration_ps * spare) // (case.packet_ps * packets)
     trains = [
         Train(source, RECEIVER, whole // senders, packets) for source in range(1, senders + 1)
     ]
-    return run(case, trains, seed)
+    return run(case, trains)
 
 
 def jain(shares: NDArray[Any]) -> float:

@@ -429,3 +429,18 @@ def test_sprayed_packets_wait_as_in_m_d_1_queues(load):
     waits = (columns["delivered"] - columns["sent"])[late]
     mean = (waits.mean() - 2 * network.packet_ps - 2 * slot - 4 * network.latency_ps) / slot
     assert mean == pytest.approx(load / (2 * (1 - load)), rel=0.1)
+
+
+# the pictures
+
+
+@pytest.mark.slow
+def test_pictures_of_the_docs_can_be_drawn(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    from docs import make_congestion
+
+    monkeypatch.setattr("sys.argv", ["make_congestion", "--small", "--folder", str(tmp_path)])
+    make_congestion.main()
+    drawn = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert set(drawn) == {f"congestion_{name}.svg" for name in ("steps", "queues", "victims")}
+    assert min(drawn.values()) > 5_000
