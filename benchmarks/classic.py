@@ -112,7 +112,7 @@ def enqueue(state, p, packet, now):
     if output["armed"] == 0 and output["free_at"] <= now:
         start(state, p, packet, now)
         return
-    ring = state.queues[2 * p + (CONTROL if packet & ACK else DATA)]
+    ring = state.backlogs[2 * p + (CONTROL if packet & ACK else DATA)]
     if ring["tail"] - ring["head"] > ring["mask"] and not grow_queue(state, ring):
         return
     state.queue_items[ring["offset"] + (ring["tail"] & ring["mask"])] = packet
@@ -159,8 +159,8 @@ def next_packet(state, source):
 def depart(state, p, now):
     """Start the next packet of port ``p``, control first; host r has port r."""
     output = state.outputs[p]
-    control = state.queues[2 * p + CONTROL]
-    data = state.queues[2 * p + DATA]
+    control = state.backlogs[2 * p + CONTROL]
+    data = state.backlogs[2 * p + DATA]
     is_host = p < state.totals[0]["hosts"]
     if control["head"] < control["tail"]:
         packet = dequeue(state, control)

@@ -139,7 +139,7 @@ def build(network: Network, transport: Transport, flows: Ints, seed: int) -> Any
             ack_size=transport.ack_bytes + transport.gap_bytes,
         ),
         "outputs": _outputs(network),
-        "queues": filled(2 * network.n_ports, classic_state.RING, mask=-1),
+        "backlogs": filled(2 * network.n_ports, classic_state.RING, mask=-1),
         "wires": filled(network.n_ports, classic_state.RING, mask=-1),
         "wire_items": raw(room, classic_state.ITEM),
         "queue_items": raw(room, INT64),

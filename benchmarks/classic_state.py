@@ -78,7 +78,7 @@ LAYOUT = {
     "heap": (np.int64, 1),
     "totals": (TOTALS, 1),
     "outputs": (OUTPUT, 1),
-    "queues": (RING, 1),  # 2 * port + class
+    "backlogs": (RING, 1),  # 2 * port + class
     "wires": (RING, 1),  # by receiving port
     "wire_items": (ITEM, 1),
     "queue_items": (np.int64, 1),

@@ -66,10 +66,10 @@ def measure(hosts: int, trace: str, rounds: int, collective: bool) -> dict[str, 
     """Return all figures, ready for JSON."""
     found: dict[str, Any] = {"schema": 1, **machine.describe(), "hosts": hosts, "trace": trace}
     found["compile_s"] = compile_all()
-    clos, ddc = (inputs(fabric, hosts, trace) for fabric in ("clos", "ddc"))
+    clos, ddc, nscc = (inputs(fabric, hosts, trace) for fabric in ("clos", "ddc", "nscc"))
     demand_equal(clos)
     cases = [engine_case("clos", clos, 1), classic_case("classic", clos)]
-    cases.append(engine_case("ddc", ddc, 1))
+    cases += [engine_case("ddc", ddc, 1), engine_case("nscc", nscc, 1)]
     cases += in_threads({"clos": clos, "ddc": ddc}, found)
     samples = interleave(cases, rounds, tell)
     found["cases"] = [row(case, samples[case.name]) for case in cases]

@@ -118,7 +118,7 @@ def test_quick_benchmark_prints_json():
     done = script("--quick", "--hosts", "16", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert [figures["case"] for figures in found["cases"]] == ["clos", "classic", "ddc"]
+    assert [figures["case"] for figures in found["cases"]] == ["clos", "classic", "ddc", "nscc"]
     assert found["cases"][0]["packet_hops"] == found["cases"][1]["packet_hops"]
     assert found["memory"]["clos"]["peak_bytes"] > found["memory"]["clos"]["before_bytes"] > 0
 

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fabricemu.engine import run as engine
 from fabricemu.fabrics.network import Choice
 from fabricemu.workloads.expand import expand
 from fabricemu.workloads.program import Algorithm, Collective
 from tests import builders, strategies
+from tests import strategies_ethernet as ethernet
 from tests.compare import JIT, assert_same, assert_same_runs, run
 
 TIMES = (
@@ -66,6 +68,20 @@ def test_threads_do_not_change_any_program(case):
 @given(strategies.cases(strategies.collective_programs, bounded=True))
 def test_threads_do_not_change_lossy_collectives(case):
     network, transport, program, seed = case
+    before, engine.THREAD_PORTS = engine.THREAD_PORTS, 1
+    try:
+        runs = [attempt(network, transport, program, seed, threads) for threads in (1, 2)]
+    finally:
+        engine.THREAD_PORTS = before
+    same_or_both_fail(*runs)
+
+
+@FEW
+@given(st.data())
+def test_threads_do_not_change_what_switches_and_controls_do(data):
+    paused = ethernet.cases(ethernet.pausing_fabrics(), ethernet.rc_transports, ethernet.crowds)
+    trimmed = ethernet.cases(ethernet.trimmed(), ethernet.uec_transports, ethernet.crowds, True)
+    network, transport, program, seed = data.draw(paused | trimmed)
     before, engine.THREAD_PORTS = engine.THREAD_PORTS, 1
     try:
         runs = [attempt(network, transport, program, seed, threads) for threads in (1, 2)]

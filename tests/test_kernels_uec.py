@@ -140,7 +140,6 @@ def test_header_of_what_is_missing_is_refused(flags):
 
 
 @plain
-@pytest.mark.xfail(raises=OverflowError, strict=False, reason="~CE is no uint8 in plain Python")
 def test_header_of_what_is_there_is_acknowledged_without_its_mark():
     receiver = Receiver()
     for psn in range(3):
