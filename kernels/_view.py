@@ -64,11 +64,11 @@ class Settings(Row):
 _fields = {}  # name -> (row, array type)
 
 
-def declare(layout, settings, changing):
+def declare(layout, settings="", changing=()):
     """Fix the names, element types and dimensions of the arrays, in order.
 
-    ``settings`` is the name of the array of settings, ``changing`` are those of its fields that
-    kernels write.
+    ``settings`` is the name of the array of settings, if there is one; ``changing`` are those of
+    its fields that kernels write.
     """
     kind = types.Array if numba.config.BOUNDSCHECK else Table
     Settings.changing = frozenset(changing)

@@ -52,7 +52,7 @@ def switches(network: Network, seed: int, parts: int) -> dict[str, Array]:
     """Return ports, queues and switches of section 6; one record of each without it."""
     switching = network.switching
     if switching is None:
-        return _none() | routes(None)
+        return _none(parts) | routes(None)
     classes = len(switching.weight)
     records = filled(classes, kernel.CLASS)
     records["weight"], records["lossless"] = switching.weight, switching.lossless
@@ -71,17 +71,17 @@ def switches(network: Network, seed: int, parts: int) -> dict[str, Array]:
     } | routes(network.routes)
 
 
-def _none() -> dict[str, Array]:
+def _none(parts: int) -> dict[str, Array]:
     return {
         "egress": empty(1, kernel.EGRESS),
         "queues": empty(1, kernel.QUEUE),
         "classes": empty(1, kernel.CLASS),
-        "heads": np.zeros((1, 8), np.int64),
+        "heads": np.zeros((parts, 8), np.int64),
         "switches": empty(1, kernel.SWITCH_RECORD),
         "departures": np.zeros(1, np.int64),
         "flowlets": empty(1, kernel.FLOWLET_ENTRY),
         "bands": np.zeros(1, np.int64),
-        "pause_log": np.zeros((1, 1), kernel.PAUSE_LOG),
+        "pause_log": np.zeros((parts, 1), kernel.PAUSE_LOG),
     }
 
 

@@ -24,6 +24,7 @@ from fabricemu.kernels.transport import control, credit, messages
 from fabricemu.kernels.transport.rc import bit_base, has
 
 ACK_BITS = 64
+ALL_FLAGS = 0xFF
 
 # the sender
 
@@ -409,7 +410,7 @@ def receive_trimmed(state, part, host, p, slot, now):
     qp = np.int64(entry["qp"])
     psn = np.int64(entry["psn"])
     if has(state, qp, psn):
-        entry["flags"] &= ~CE
+        entry["flags"] &= ALL_FLAGS ^ CE
         acknowledge(state, part, p, qp, slot, False)
         return
     m = messages.of_receiver(state, qp, psn)
