@@ -88,25 +88,31 @@ LIMIT = int64("rate", "limit", "waiting_data", "serving", "drops")
 
 # A port of a switch with more than two FIFOs a port, or of a host beside one.
 EGRESS = int64(
+    # The first cache line is what every packet touches.
+    "serving_class",
+    "control_waiting",
+    "scheduled",  # 1 while it is in its switch's heap of departures
     "ecn_low",
     "ecn_high",
+    "down",
+    "loss",  # probability in 2^-32
+    "marks",
     "headroom",  # of each port group, as an ingress
     "pfc",
     "to_host",  # 1 if it leads to a host
     "turn",  # class that deficit round robin looks at
     "granted",
-    "serving_class",
-    "control_waiting",
-    "scheduled",  # 1 while it is in its switch's heap of departures
     "level",  # band of waiting bytes, as last looked at
     "refreshed",  # when that was, NONE for never
     "weight",
-    "down",
-    "loss",  # probability in 2^-32
-    "marks",
     "trims",
     "lost",
     "headers_dropped",
+    "spare1",
+    "spare2",
+    "spare3",
+    "spare4",
+    "spare5",
 )
 
 # A data class of a port: what waits to go out, and what came in and waits elsewhere (its group).
@@ -120,6 +126,14 @@ QUEUE = int64(
     "shared",
     "hdrm",
     "pausing",  # 1 while it has paused its sender
+    # Two cache lines; without PFC the first is enough.
+    "spare1",
+    "spare2",
+    "spare3",
+    "spare4",
+    "spare5",
+    "spare6",
+    "spare7",
 )
 
 CLASS = int64("weight", "lossless")

@@ -171,6 +171,7 @@ CONFIG = int64(
     "managed",  # 1 if switches follow section 6
     "lossy",  # 1 if links may lose packets
     "trim_bytes",
+    "charged",  # 1 if port groups count what they hold: a shared buffer, or PFC
     "reserved",
     "alpha",
     "alpha_lossy",

@@ -206,6 +206,7 @@ def _switching(network: Network, switching: Switching) -> dict[str, int]:
         "classes": len(switching.weight),
         "managed": 1,
         "lossy": int(losing or bool(network.changes)),
+        "charged": int(switching.buffer_bytes >= 0 or pauses(network)),
         "reserved": switching.reserved_bytes,
         "xoff": switching.xoff_bytes,
         "xon": switching.xon_bytes,

@@ -7,7 +7,7 @@ from fabricemu.kernels.random import fold, pick
 from fabricemu.kernels.state import ADAPTIVE, DATA, ECMP, NONE, ROUND_ROBIN, SCALE_UP, TRIMMED
 
 
-@device
+@inlined
 def route(state, d, dev, source, now):
     """Return the output port of a packet, or NONE if no way leads to its address."""
     address = np.int64(state.entries[source]["dst"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 from fabricemu.kernels import ring
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.random import at_instant, fold
 from fabricemu.kernels.state import BULK, CONTROL, NONE, Exit
 from fabricemu.kernels.switch import (
@@ -18,7 +18,7 @@ from fabricemu.kernels.switch import (
 LOSSLESS_DROP = int(Exit.LOSSLESS_DROP)
 
 
-@device
+@inlined
 def control(state, part, d, p, source, now):
     """Give a control packet to port ``p``."""
     slot = ring.push(state, part, p * state.config[0]["fifos"])
@@ -28,7 +28,7 @@ def control(state, part, d, p, source, now):
     wire.start_or_wait(state, part, d, p, CONTROL, slot, now)
 
 
-@device
+@inlined
 def data(state, part, d, i, p, source, now):
     """Give a data packet that came in by port ``i`` to port ``p``."""
     entry = state.entries[source]
@@ -79,8 +79,9 @@ def refuse(state, part, d, i, p, source, now):
             state.ports[p]["waiting_bytes"] -= size
             queue.of(state, p, c)["waiting"] -= size
             account_pause(state, p, c, newest, now)
-            buffer.release(state, d, by, c, size)
-            pause.check_resume(state, part, d, by, c, now)
+            if config["charged"] == 1:
+                buffer.release(state, d, by, c, size)
+                pause.check_resume(state, part, d, by, c, now)
             trimming.trim(state, part, d, p, newest, now)
             keep(state, part, d, i, p, source, now)
             return
@@ -96,13 +97,13 @@ def trim_or_drop(state, part, d, p, source, now):
         state.limits[p]["drops"] += 1
 
 
-@device
+@inlined
 def keep(state, part, d, i, p, source, now):
     """Charge a packet and let it wait."""
     config = state.config[0]
     c = np.int64(queue.class_of(state.entries[source]))
     size = np.int64(state.entries[source]["bytes"])
-    if not buffer.charge(state, d, i, c, size):
+    if config["charged"] == 1 and not buffer.charge(state, d, i, c, size):
         share = state.parts[part]
         share["status"] = LOSSLESS_DROP
         share["lossless_port"] = i
@@ -125,7 +126,8 @@ def keep(state, part, d, i, p, source, now):
     queue.of(state, p, c)["waiting"] += size
     wire.count(state, p, size)
     wire.schedule(state, d, p, now)
-    pause.check(state, part, d, i, c, now)
+    if config["charged"] == 1:
+        pause.check(state, part, d, i, c, now)
 
 
 @device
@@ -135,7 +137,7 @@ def account_pause(state, p, c, slot, now):
         state.tags[slot]["pause"] += queue.paused_for(queue.of(state, p, c), now)
 
 
-@device
+@inlined
 def depart(state, part, d, p, now):
     """Start the next packet of port ``p``, if one may go."""
     fifo = scheduler.choose(state, part, p)
@@ -156,7 +158,7 @@ def depart(state, part, d, p, now):
     wire.schedule(state, d, p, now)
 
 
-@device
+@inlined
 def leave(state, part, d, p, slot, now):
     """Take a data packet out of its queue: mark it, give its charge back."""
     config = state.config[0]
@@ -172,6 +174,7 @@ def leave(state, part, d, p, slot, now):
         roll = fold(at_instant(state.switches[d]["mark_seed"], now), local)
         marking.mark(state, p, entry, record["waiting"], roll)
     account_pause(state, p, c, slot, now)
-    by = entry["time"]
-    buffer.release(state, d, by, c, size)
-    pause.check_resume(state, part, d, by, c, now)
+    if config["charged"] == 1:
+        by = entry["time"]
+        buffer.release(state, d, by, c, size)
+        pause.check_resume(state, part, d, by, c, now)

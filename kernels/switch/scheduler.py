@@ -17,7 +17,7 @@ def has_waiting(state, ring):
     return state.outs[ring]["committed"] < state.outs[ring]["tail"]
 
 
-@device
+@inlined
 def choose(state, part, p):
     """Return the FIFO that port ``p`` of a switch serves next, or NONE."""
     config = state.config[0]

@@ -1,13 +1,13 @@
 """One window of a switch: departures before arrivals, in the order of time."""
 
 from fabricemu.kernels import order
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.paths import choose
 from fabricemu.kernels.state import DATA, INF, LOST, NONE, PAUSE
 from fabricemu.kernels.switch import departures, output, pause
 
 
-@device
+@inlined
 def arrive(state, part, d, item, now):
     """Handle one arrival."""
     dev = state.devices[d]

@@ -8,7 +8,7 @@ from fabricemu.kernels.state import BULK, CONTROL, LOST, MAX_STAMPS, STAMP_WORDS
 from fabricemu.kernels.switch import departures
 
 
-@device
+@inlined
 def start(state, part, d, p, fifo, slot, now):
     """Put an entry of a FIFO of port ``p`` on the wire; what waits goes on when it is free."""
     config = state.config[0]
@@ -58,7 +58,7 @@ def lose(state, d, p, entry, now):
     egress["lost"] += 1
 
 
-@device
+@inlined
 def start_or_wait(state, part, d, p, fifo, slot, now):
     """Start a control or pause frame just pushed if the wire is free, else let it wait."""
     # A scheduled port with a free wire departs at this instant; what waits there is first.
@@ -80,7 +80,7 @@ def count(state, p, size):
     record["bin_peak"] = max(record["bin_peak"], waiting)
 
 
-@device
+@inlined
 def schedule(state, d, p, now):
     """Let a busy port depart when its wire is free, if something waits there."""
     if state.ports[p]["free_at"] <= now:
