@@ -73,6 +73,8 @@ def declare(layout, settings="", changing=()):
     kind = types.Array if numba.config.BOUNDSCHECK else Table
     Settings.changing = frozenset(changing)
     for row, (name, (dtype, ndim)) in enumerate(layout.items()):
+        if name in _fields:
+            raise ValueError(f"two layouts have an array {name!r}: its row would be ambiguous")
         element_type = numba.from_dtype(np.dtype(dtype))
         if isinstance(element_type, types.Record):
             row_type = Settings if name == settings else Row

@@ -31,7 +31,7 @@ def may_send(state, qp):
 @device
 def must_wait(state, qp, now):
     """Return whether the pace of a queue pair holds it back."""
-    return state.config[0]["qp_timers"] > PACE and state.flows[qp]["next_at"] > now
+    return state.config[0]["qp_timers"] > PACE and state.paces[qp]["next_at"] > now
 
 
 @device

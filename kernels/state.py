@@ -243,7 +243,7 @@ LAYOUT = {
     "clock_id": (np.int64, 1),
     "clock_place": (np.int64, 1),
     "parameters": (PARAMETERS, 1),
-    "flows": (FLOW, 1),
+    "paces": (FLOW, 1),
     "dcqcn": (DCQCN_STATE, 1),
     "dctcp": (DCTCP_STATE, 1),
     "swift": (SWIFT_STATE, 1),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
 from fabricemu.engine.run import simulate
@@ -43,6 +44,18 @@ OF_DEVICE = {
     "cnps": "cnps",
     "reorder": "depth",
 }
+
+
+def examples(count: int) -> settings:
+    """Return settings: the same examples in each run, few of them in plain Python."""
+    return settings(
+        max_examples=count if JIT else max(count // 20, 5),
+        derandomize=True,
+        database=None,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 @dataclass

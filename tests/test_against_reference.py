@@ -4,24 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from fabricemu.fabrics.network import Choice, Kind
 from fabricemu.workloads.program import Algorithm, Collective, Op
 from tests import builders, strategies
-from tests.compare import JIT, assert_agrees
-
-
-def examples(count):
-    """Return settings: the same examples in each run, few of them in plain Python."""
-    return settings(
-        max_examples=count if JIT else max(count // 20, 5),
-        derandomize=True,
-        database=None,
-        deadline=None,
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
+from tests.compare import JIT, assert_agrees, examples
 
 
 @examples(600)

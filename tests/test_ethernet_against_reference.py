@@ -1,27 +1,15 @@
 """Ethernet kernels against the reference simulator: equal to the picosecond, always."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import strategies
 from tests import strategies_ethernet as ethernet
-from tests.compare import JIT, assert_agrees
+from tests.compare import assert_agrees, examples
 
 PROGRAMS = st.sampled_from(
     (ethernet.crowds, ethernet.crowds, strategies.send_programs, strategies.collective_programs)
 )
-
-
-def examples(count):
-    """Return settings: the same examples in each run, few of them in plain Python."""
-    return settings(
-        max_examples=count if JIT else max(count // 20, 5),
-        derandomize=True,
-        database=None,
-        deadline=None,
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 def check(case):

@@ -26,7 +26,7 @@ class Pair:
         network = star(2, rate=rate)
         self.state = kernel_state.build(network, builders.transport(mtu=mtu, **control))
         self.host = self.state.hosts[0]
-        self.flow = self.state.flows[0]
+        self.flow = self.state.paces[0]
         self.sender = self.state.senders[0]
 
     def timer(self, kind):

@@ -89,7 +89,9 @@ def test_the_last_override_wins():
 
 
 def test_overrides_take_units_and_words():
-    spec = load_fabric("clos-ecmp", ["transport.rto=1ms", "clos.queue=43 packets"])
+    spec = load_fabric(
+        "clos-ecmp", ["transport.rto=1ms", "clos.queue=43 packets", "switch.pfc=false", "switch.class=[]"]
+    )
     assert (spec.transport.rto, spec.queue_bytes) == (10**9, 43 * 4158)
 
 
@@ -139,7 +141,11 @@ def test_every_mistake_of_a_file_gets_its_line(tmp_path):
 @pytest.mark.parametrize(
     ("name", "overrides", "part"),
     [
-        ("clos-ecmp", ["clos.queue=100kB"], "transport.rto: none with a bounded clos.queue"),
+        (
+            "clos-ecmp",
+            ["clos.queue=100kB", "switch.pfc=false", "switch.class=[]"],
+            "transport.rto: none with a bounded clos.queue",
+        ),
         ("clos-spray", ["transport.reorder_packets=100"], "did you mean 64 or 128"),
         ("ddc", ["transport.mtu=65530"], "expected at most 65535"),
         ("ddc", ["links.fabric_latency=0ns"], "links.fabric_latency: 0; expected a positive"),

@@ -50,7 +50,7 @@ class Reporter(Watcher):
     def compiling(self) -> None:
         """Say why nothing happens for a while."""
         self._announced = True
-        self.say("compiling the kernels: once after an installation, one to two minutes ...")
+        self.say("compiling the kernels: once after an installation, about a minute ...")
 
     def compiled(self, seconds: float) -> None:
         """Say how long it took; from here on signals wait for ``progress``."""

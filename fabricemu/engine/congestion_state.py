@@ -28,7 +28,7 @@ Ints = NDArray[np.int64]
 def controls(network: Network, transport: Transport, pairs: QueuePairs) -> dict[str, Array]:
     """Return parameters, and a record for each queue pair."""
     names = {
-        "flows": kernel.FLOW,
+        "paces": kernel.FLOW,
         "dcqcn": kernel.DCQCN_STATE,
         "dctcp": kernel.DCTCP_STATE,
         "swift": kernel.SWIFT_STATE,
@@ -49,9 +49,9 @@ def controls(network: Network, transport: Transport, pairs: QueuePairs) -> dict[
     if transport.control == Control.NONE:
         return arrays
     line = network.rate_bps[pairs.port].astype(np.float64)
-    arrays["flows"] = filled(count, kernel.FLOW, window=math.inf)
-    arrays["flows"]["rate"] = arrays["flows"]["line"] = line
-    arrays |= _of_pairs(transport, arrays["flows"], line)
+    arrays["paces"] = filled(count, kernel.FLOW, window=math.inf)
+    arrays["paces"]["rate"] = arrays["paces"]["line"] = line
+    arrays |= _of_pairs(transport, arrays["paces"], line)
     if transport.control == Control.SWIFT:
         paths = Paths(network, transport)
         arrays["swift"]["hops"] = paths.hops(pairs.source, pairs.target, pairs.rail) - 1

@@ -52,8 +52,8 @@ def devices(network: Network, seed: int) -> dict[str, Array]:
     if network.ddc is not None:
         records["index"] -= np.where(network.kind == Kind.LEAF, network.ddc.first_leaf, 0)
     groups = (network.hi - network.lo) // np.maximum(network.div, 1) + 1
-    if network.routes is not None:
-        groups = np.maximum(groups, len(network.routes.set_ptr))
+    tables = [network.routes, *(change.routes for change in network.changes)]
+    groups = np.maximum(groups, max(len(t.set_ptr) for t in tables if t) if any(tables) else 0)
     records["turn_base"] = np.cumsum(groups) - groups
     return {"devices": records, "turns": np.zeros(int(groups.sum()) + 1, np.int64)}
 

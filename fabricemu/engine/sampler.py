@@ -42,7 +42,7 @@ class Sampler:
     def _rate(self, state: kernel.State) -> NDArray[np.float64]:
         if self.transport.control not in PACED:
             return self._nothing()
-        rate: NDArray[np.float64] = state.flows["rate"][self.qps]
+        rate: NDArray[np.float64] = state.paces["rate"][self.qps]
         return rate
 
     def _window(self, state: kernel.State) -> NDArray[np.float64]:
@@ -53,7 +53,7 @@ class Sampler:
         windowed = isinstance(parameters, Dcqcn) and parameters.window_bytes > 0
         if not windowed and self.transport.control not in WINDOWED:
             return self._nothing()
-        found: NDArray[np.float64] = state.flows["window"][self.qps]
+        found: NDArray[np.float64] = state.paces["window"][self.qps]
         return found
 
     def _entropy(self, state: kernel.State) -> NDArray[np.int64]:

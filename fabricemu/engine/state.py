@@ -108,8 +108,13 @@ def busiest_window(network: Network, transport: Transport) -> int:
     smallest += transport.gap_bytes
     if network.ddc is not None:
         smallest = min(smallest, network.ddc.control_cell_bytes, network.ddc.cell_header_bytes + 1)
-    shortest = smallest * network_state.PS_PER_BYTE_AT_1_BPS // network.rate_bps
+    fastest = network.rate_bps.copy()
+    for change in network.changes:
+        fastest[change.ports] = np.maximum(fastest[change.ports], change.rate_bps)
+    shortest = smallest * network_state.PS_PER_BYTE_AT_1_BPS // fastest
     arrivals = network.lookahead_ps // np.maximum(shortest, 1) + 2
+    if pauses(network):
+        arrivals *= 2  # delayed pause frames arrive among later packets
     total = np.bincount(network.device_of[network.peer], weights=arrivals)
     return int(total.max())
 

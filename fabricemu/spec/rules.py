@@ -118,10 +118,10 @@ def ethernet_problems(
             f"transport.balance: changes nothing with clos.choice {clos.choice!r}; expected ecmp",
         ),
     ]
-    return found(checks) + _pfc_problems(switch) + _trim_problems(transport, switch, clos)
+    return found(checks) + _pfc_problems(switch, clos) + _trim_problems(transport, switch, clos)
 
 
-def _pfc_problems(switch: Switch) -> list[str]:
+def _pfc_problems(switch: Switch, clos: ClosParams) -> list[str]:
     lossless = [item.name for item in switch.data_classes if item.lossless]
     dynamic = switch.xoff == "dynamic"
     checks = [
@@ -139,6 +139,11 @@ def _pfc_problems(switch: Switch) -> list[str]:
             switch.pfc and dynamic and switch.buffer == "unbounded",
             "switch.xoff: 'dynamic' with an unbounded switch.buffer never pauses; expected bytes,"
             " or a buffer",
+        ),
+        (
+            switch.pfc and bool(lossless) and clos.queue != "unbounded",
+            f"clos.queue: a limit would drop packets of lossless class {' and '.join(lossless)};"
+            " expected unbounded (switch.buffer is the limit), or switch.pfc = false",
         ),
     ]
     return found(checks)

@@ -35,7 +35,7 @@ def set_timer(state, host, qp, kind, time):
 def apply(state, host, qp, now):
     """Hand the current rate to the NIC."""
     record = state.dcqcn[qp]
-    flow = state.flows[qp]
+    flow = state.paces[qp]
     flow["rate"] = record["rc"]
     bdp = state.parameters[0]["window_bytes"]
     if bdp > 0:
@@ -91,7 +91,7 @@ def increase(state, host, qp, stage, now):
     else:
         high, low = max(record["ts"], record["bs"]), min(record["ts"], record["bs"])
         hyper = low > recovery
-    line = state.flows[qp]["line"]
+    line = state.paces[qp]["line"]
     if high >= recovery:
         step = parameters["hai"] if hyper else parameters["ai"]
         record["rt"] = min(line, record["rt"] + step)

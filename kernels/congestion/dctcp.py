@@ -25,7 +25,7 @@ def on_ack(state, qp, n, slot):
     record["acked"] = 0
     record["marked"] = 0
     record["mark_end"] = sender["nxt"]
-    state.flows[qp]["window"] = record["window"]
+    state.paces[qp]["window"] = record["window"]
 
 
 @device
@@ -34,4 +34,4 @@ def on_loss(state, qp, timeout):
     record = state.dctcp[qp]
     mtu = float(state.config[0]["mtu"])
     record["window"] = mtu if timeout else max(mtu, record["window"] / 2)
-    state.flows[qp]["window"] = record["window"]
+    state.paces[qp]["window"] = record["window"]

@@ -10,7 +10,7 @@ BITS_PS = 8e12
 @device
 def line_bytes(state, qp):
     """Return the bytes that the line carries in one base round trip."""
-    return state.flows[qp]["line"] * state.parameters[0]["rtt"] / BITS_PS
+    return state.paces[qp]["line"] * state.parameters[0]["rtt"] / BITS_PS
 
 
 @device
@@ -88,7 +88,7 @@ def adapt(state, qp, u, tau):
 def apply(state, host, qp, now):
     """Hand window and rate to the NIC."""
     record = state.hpcc[qp]
-    flow = state.flows[qp]
+    flow = state.paces[qp]
     flow["window"] = record["window"]
     flow["rate"] = BITS_PS * record["window"] / state.parameters[0]["rtt"]
     pace.changed(state, host, qp, now)

@@ -24,7 +24,7 @@ def apply(state, host, qp, now):
     parameters = state.parameters[0]
     cwnd = min(max(record["cwnd"], parameters["least"]), parameters["most"])
     record["cwnd"] = cwnd
-    flow = state.flows[qp]
+    flow = state.paces[qp]
     flow["window"] = max(cwnd, 1.0) * state.config[0]["mtu"]
     flow["gap"] = record["rtt"] / cwnd if cwnd < 1 else 0.0
     pace.changed(state, host, qp, now)

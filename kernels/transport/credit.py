@@ -77,13 +77,7 @@ def listen(state, host, p, qp, wanted, at_any_rate, now):
     if record["active"] == 1:
         return
     pacer = state.pacers[p]
-    record["active"] = 1
-    record["next_active"] = NONE
-    if pacer["head_active"] == NONE:
-        pacer["head_active"] = qp
-    else:
-        state.uec_receivers[pacer["tail_active"]]["next_active"] = qp
-    pacer["tail_active"] = qp
+    to_active(state, pacer, qp)
     if pacer["asleep"] == 1:
         pacer["asleep"] = 0
         clock.set_at(state, host, timer_of(state, host, p), now)
@@ -93,6 +87,19 @@ def listen(state, host, p, qp, wanted, at_any_rate, now):
 def timer_of(state, host, p):
     """Return the number of a pacer's timer."""
     return host["first_pacer"] + p - state.devices[host["rank"]]["first_port"]
+
+
+@device
+def to_active(state, pacer, qp):
+    """Put a queue pair at the tail of the active list."""
+    record = state.uec_receivers[qp]
+    record["active"] = 1
+    record["next_active"] = NONE
+    if pacer["head_active"] == NONE:
+        pacer["head_active"] = qp
+    else:
+        state.uec_receivers[pacer["tail_active"]]["next_active"] = qp
+    pacer["tail_active"] = qp
 
 
 @device
@@ -139,13 +146,7 @@ def serve_active(state, part, p, pacer):
     record["granted"] = granted
     pull(state, part, p, qp)
     if record["top"] > granted:
-        record["active"] = 1
-        record["next_active"] = NONE
-        if pacer["head_active"] == NONE:
-            pacer["head_active"] = qp
-        else:
-            state.uec_receivers[pacer["tail_active"]]["next_active"] = qp
-        pacer["tail_active"] = qp
+        to_active(state, pacer, qp)
     else:
         to_idle(state, pacer, qp)
     return quanta

@@ -22,7 +22,7 @@ def next_time(state, flow, p):
 @device
 def sent(state, qp, p, start, wire):
     """Note a packet that started."""
-    flow = state.flows[qp]
+    flow = state.paces[qp]
     flow["last_start"] = start
     flow["last_wire"] = wire
     flow["next_at"] = next_time(state, flow, p)
@@ -31,7 +31,7 @@ def sent(state, qp, p, start, wire):
 @device
 def changed(state, host, qp, now):
     """Follow a change of rate: the next packet may start earlier or later than thought."""
-    flow = state.flows[qp]
+    flow = state.paces[qp]
     if flow["last_wire"] == 0:
         return
     flow["next_at"] = max(next_time(state, flow, state.senders[qp]["port"]), now)
@@ -44,4 +44,4 @@ def changed(state, host, qp, now):
 def wait(state, host, qp):
     """Wake a queue pair when it may send next."""
     timer = clock.number(state, host, qp, PACE)
-    clock.set_at(state, host, timer, state.flows[qp]["next_at"])
+    clock.set_at(state, host, timer, state.paces[qp]["next_at"])

@@ -76,7 +76,7 @@ def may_send(state, qp):
     if psn >= sender["end"] or psn - una >= config["send_window"]:
         return False
     sent = sender["nxt"] - una
-    return config["control"] == 0 or sent * config["mtu"] < state.flows[qp]["window"]
+    return config["control"] == 0 or sent * config["mtu"] < state.paces[qp]["window"]
 
 
 @device
