@@ -90,7 +90,8 @@ def test_the_last_override_wins():
 
 def test_overrides_take_units_and_words():
     spec = load_fabric(
-        "clos-ecmp", ["transport.rto=1ms", "clos.queue=43 packets", "switch.pfc=false", "switch.class=[]"]
+        "clos-ecmp",
+        ["transport.rto=1ms", "clos.queue=43 packets", "switch.pfc=false", "switch.class=[]"],
     )
     assert (spec.transport.rto, spec.queue_bytes) == (10**9, 43 * 4158)
 
