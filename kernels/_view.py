@@ -43,19 +43,7 @@ class Table(types.Array):
     """Type of an array of the state: indices count from 0."""
 
 
-class Row(types.Record):
-    """Type of a record of the state, under a short name.
-
-    A plain record's name spells all its fields, in the symbol of each function it is given to.
-    """
-
-    def __init__(self, record, name):
-        self.fields, self.size, self.aligned = record.fields, record.size, record.aligned
-        super(types.Record, self).__init__(f"Row({name})")
-        self.bitwidth = self.dtype.itemsize * 8
-
-
-class Settings(Row):
+class Settings(types.Record):
     """Type of the record of settings: but for those named, nothing changes during a call."""
 
     changing = frozenset()
@@ -76,9 +64,9 @@ def declare(layout, settings="", changing=()):
         if name in _fields:
             raise ValueError(f"two layouts have an array {name!r}: its row would be ambiguous")
         element_type = numba.from_dtype(np.dtype(dtype))
-        if isinstance(element_type, types.Record):
-            row_type = Settings if name == settings else Row
-            element_type = row_type(element_type, name)
+        if name == settings:
+            fields = [(key, field._asdict()) for key, field in element_type.fields.items()]
+            element_type = Settings(fields, element_type.size, element_type.aligned)
         _fields[name] = row, kind(element_type, ndim, "C")
 
 
@@ -135,7 +123,6 @@ def get_array(context, builder, typ, value, attr):
 
 
 register_model(Table)(models.ArrayModel)
-register_model(Row)(models.RecordModel)
 register_model(Settings)(models.RecordModel)
 
 
