@@ -1,7 +1,7 @@
 """Cells of a DDC leaf: cutting batches, spraying over lanes, putting them in order again."""
 
 import numpy as np
-from fabricemu.kernels import bits, port, ring
+from fabricemu.kernels import bits, pool, port, ring
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.random import fold, pick
 from fabricemu.kernels.state import BULK, CELL, CONTROL, LAST, NONE, Exit
@@ -37,10 +37,11 @@ def send_control(state, part, dev, leaf, target, kind, voq, value, now):
     config = state.config[0]
     p = next_lane(state, dev, leaf, target)
     port.advance(state, part, p, now)
-    slot = ring.push(state, part, port.FIFOS * p + CONTROL)
-    if slot == NONE:
+    cell = pool.take(state, part)
+    if cell == NONE:
         return
-    entry = state.entries[slot]
+    ring.push(state, part, port.FIFOS * p + CONTROL, cell)
+    entry = state.entries[cell]
     entry["sent"] = now
     entry["qp"] = voq
     entry["dst"] = target
@@ -48,7 +49,7 @@ def send_control(state, part, dev, leaf, target, kind, voq, value, now):
     entry["bytes"] = config["control_cell"]
     entry["kind"] = kind
     entry["flags"] = 0
-    port.start_or_wait(state, part, p, CONTROL, slot, now)
+    port.start_or_wait(state, part, p, CONTROL, cell, now)
 
 
 @device
@@ -60,11 +61,12 @@ def send_cell(state, part, dev, leaf, target, voq, payload, flags, now):
         size = config["cell_bytes"]
     p = next_lane(state, dev, leaf, target)
     port.advance(state, part, p, now)
-    slot = ring.push(state, part, port.FIFOS * p + BULK)
-    if slot == NONE:
+    cell = pool.take(state, part)
+    if cell == NONE:
         return size
+    ring.push(state, part, port.FIFOS * p + BULK, cell)
     source = state.voqs[voq]
-    entry = state.entries[slot]
+    entry = state.entries[cell]
     entry["sent"] = now
     entry["qp"] = voq
     entry["dst"] = target
@@ -74,7 +76,7 @@ def send_cell(state, part, dev, leaf, target, voq, payload, flags, now):
     entry["flags"] = flags
     source["next_seq"] += 1
     leaf["cells"] += 1
-    port.start_or_wait(state, part, p, BULK, slot, now)
+    port.start_or_wait(state, part, p, BULK, cell, now)
     return size
 
 
@@ -92,8 +94,7 @@ def cut(state, part, dev, leaf, target, voq, first, last, now):
     marked = first
     seq = state.voqs[voq]["next_seq"]
     for index in range(first, last):
-        slot = out["offset"] + (index & out["mask"])
-        left = np.int64(state.entries[slot]["bytes"])
+        left = np.int64(state.entries[ring.at(state, out, index)]["bytes"])
         while held + left > room:
             left -= room - held
             size = send_cell(state, part, dev, leaf, target, voq, room, flags, now)
@@ -113,8 +114,8 @@ def cut(state, part, dev, leaf, target, voq, first, last, now):
 @inlined
 def note_cell(state, out, marked, index, seq, size):
     """Note for packets ``marked .. index - 1`` that their last byte is in cell ``seq``."""
-    for packet in range(marked, index):
-        trail = state.trails[out["offset"] + (packet & out["mask"])]
+    for place in range(marked, index):
+        trail = state.trails[ring.at(state, out, place)]
         trail["last_seq"] = seq
         trail["last_cell_bytes"] = size
     return index
@@ -145,7 +146,7 @@ def stamp(state, voq, seq, now):
     """Note when the cell with the last byte of some packets arrived."""
     ins = state.ins[state.config[0]["port_rings"] + voq]
     for index in range(ins["head"], ins["published"]):
-        trail = state.trails[ins["offset"] + (index & ins["mask"])]
+        trail = state.trails[ring.at(state, ins, index)]
         if trail["last_seq"] == seq:
             trail["last_cell"] = now
         elif trail["last_seq"] > seq:

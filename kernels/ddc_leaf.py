@@ -1,7 +1,7 @@
 """DDC leaf: VOQs, credits, cells (docs/model.md section 5)."""
 
 import numpy as np
-from fabricemu.kernels import cells, order, port, ring
+from fabricemu.kernels import cells, order, pool, port, ring
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.random import at_instant, fold
 from fabricemu.kernels.state import BULK, CELL, CONTROL, CREDIT, INF, LAST, NONE, REQUEST
@@ -20,18 +20,15 @@ def address_of(state, voq):
 
 
 @device
-def receive_packet(state, part, dev, slot, now):
+def receive_packet(state, part, dev, packet, now):
     """Put a packet from a host into its VOQ, send what may go, ask for credits."""
     config = state.config[0]
     leaf = state.leaves[dev["index"]]
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     lane_class = port.class_of(entry["kind"])
     voq = (dev["index"] * config["addresses"] + entry["dst"]) * 2 + lane_class
-    place = ring.push(state, part, config["port_rings"] + voq)
-    if place == NONE:
-        return
-    ring.copy_packet(state, slot, place)
-    state.trails[place]["voq_in"] = now
+    ring.push(state, part, config["port_rings"] + voq, packet)
+    state.trails[packet]["voq_in"] = now
     queue = state.voqs[voq]
     queue["queued"] += entry["bytes"]
     leave(state, part, dev, voq, now)
@@ -57,9 +54,9 @@ def leave(state, part, dev, voq, now):
     first = out["committed"]
     last = first
     while last < out["tail"] and queue["balance"] > 0:
-        slot = out["offset"] + (last & out["mask"])
-        trail = state.trails[slot]
-        size = np.int64(state.entries[slot]["bytes"])
+        packet = ring.at(state, out, last)
+        trail = state.trails[packet]
+        size = np.int64(state.entries[packet]["bytes"])
         queue["balance"] -= size
         queue["queued"] -= size
         trail["voq_head"] = max(trail["voq_in"], queue["last_out"])
@@ -90,10 +87,10 @@ def hand_over(state, part, dev, voq, last, now):
     """Give packets for a port of this same leaf to that port, without cells."""
     out = state.outs[state.config[0]["port_rings"] + voq]
     for index in range(out["committed"], last):
-        slot = out["offset"] + (index & out["mask"])
-        state.trails[slot]["last_cell"] = now
-        state.trails[slot]["last_cell_bytes"] = 0
-        to_port(state, part, dev, voq, slot, now)
+        packet = ring.at(state, out, index)
+        state.trails[packet]["last_cell"] = now
+        state.trails[packet]["last_cell_bytes"] = 0
+        to_port(state, part, dev, voq, packet, now)
     out["committed"] = last
     # This leaf is the ring's reader too: what left is free at once.
     ins = state.ins[state.config[0]["port_rings"] + voq]
@@ -105,15 +102,12 @@ def hand_over(state, part, dev, voq, last, now):
 
 
 @device
-def to_port(state, part, dev, voq, slot, now):
+def to_port(state, part, dev, voq, packet, now):
     """Queue a complete packet at its egress port."""
     leaf = state.leaves[dev["index"]]
     p = dev["first_port"] + address_of(state, voq) - leaf["first_address"]
-    place = port.enqueue(state, part, p, voq & 1, slot, now)
-    if place != NONE:
-        ring.copy_extras(state, slot, place)
-        state.trails[place] = state.trails[slot]
-        state.trails[place]["released"] = now
+    state.trails[packet]["released"] = now
+    port.enqueue(state, part, p, voq & 1, packet, now)
 
 
 @device
@@ -226,9 +220,9 @@ def next_ticks(state, dev, leaf, now):
 
 
 @inlined
-def receive_cell(state, part, dev, slot, now):
+def receive_cell(state, part, dev, packet, now):
     """Reassemble: whatever is complete and in order goes to the egress port."""
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     voq = np.int64(entry["qp"])
     seq = np.int64(entry["psn"])
     if entry["flags"] & LAST:
@@ -238,7 +232,7 @@ def receive_cell(state, part, dev, slot, now):
     expected = state.reassembly[voq]["expected"]
     ins = state.ins[state.config[0]["port_rings"] + voq]
     while ins["head"] < ins["published"]:
-        packet = ins["offset"] + (ins["head"] & ins["mask"])
+        packet = ring.at(state, ins, ins["head"])
         if state.trails[packet]["last_seq"] >= expected:
             return
         to_port(state, part, dev, voq, packet, now)
@@ -246,18 +240,20 @@ def receive_cell(state, part, dev, slot, now):
 
 
 @inlined
-def arrive(state, part, dev, slot, now):
+def arrive(state, part, dev, packet, now):
     """Handle one arrival by its kind."""
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     kind = entry["kind"]
     if kind == CELL:
-        receive_cell(state, part, dev, slot, now)
+        receive_cell(state, part, dev, packet, now)
     elif kind == REQUEST:
         on_request(state, dev, np.int64(entry["qp"]), np.int64(entry["psn"]), now)
     elif kind == CREDIT:
         on_credit(state, part, dev, np.int64(entry["qp"]), now)
     else:
-        receive_packet(state, part, dev, slot, now)
+        receive_packet(state, part, dev, packet, now)
+        return
+    pool.give(state, part, packet)
 
 
 @device

@@ -1,7 +1,7 @@
 """One window of a host: departures, timers, arrivals, in the order of time."""
 
 import numpy as np
-from fabricemu.kernels import clock, nic, order, program, work
+from fabricemu.kernels import ahead, clock, extras, nic, order, pool, program, ring, work
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.balance import table as balance
 from fabricemu.kernels.congestion import dcqcn
@@ -41,9 +41,9 @@ def serve(state, part, host, p, now, last):
         if start > min(last, clock.first(state, host)):
             return
         if waiting > 0:
-            slot = control["offset"] + (control["committed"] & control["mask"])
+            packet = ring.at(state, control, control["committed"])
             control["committed"] += 1
-            nic.transmit(state, part, host, p, slot, start)
+            nic.transmit(state, part, host, p, packet, start)
             continue
         c = nic.eligible(state, part, host, p, start)
         if c == NONE:
@@ -52,16 +52,16 @@ def serve(state, part, host, p, now, last):
 
 
 @device
-def receive_data(state, part, host, p, slot, now):
+def receive_data(state, part, host, p, packet, now):
     """Handle a data packet."""
     config = state.config[0]
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     if config["control"] == DCQCN and entry["flags"] & CE:
         dcqcn.notify(state, part, host, p, np.int64(entry["qp"]), now)
     if config["protocol"] == UEC:
-        m = uec.receive(state, part, host, p, slot, now)
+        m = uec.receive(state, part, host, p, packet, now)
     else:
-        m = rc.receive(state, part, host, p, slot)
+        m = rc.receive(state, part, host, p, packet)
     if m == NONE:
         return
     record = state.messages[m]
@@ -69,20 +69,20 @@ def receive_data(state, part, host, p, slot, now):
     record["completing"] = entry["psn"] - record["first_psn"]
     record["out_of_order"] = state.receivers[entry["qp"]]["depth"]
     if config["fifos"] > config["classes"] + 1:
-        tag = state.tags[slot]
+        tag = extras.tag(state, packet)
         record["pause"] = tag["pause"]
         record["paused_host"] = tag["paused_at"] - record["paused_created"]
     local = p - state.devices[host["rank"]]["first_port"]
     if config["cells"] == 1 and local < config["nic_ports"]:
-        copy_trail(state, slot, m)
+        copy_trail(state, packet, m)
     program.deliver(state, part, host, m, now)
     program.drain(state, part, host, now)
 
 
 @device
-def copy_trail(state, slot, m):
+def copy_trail(state, packet, m):
     """Keep what the completing packet met in the cell fabric."""
-    trail = state.trails[slot]
+    trail = state.trails[packet]
     record = state.messages[m]
     record["voq_in"] = trail["voq_in"]
     record["voq_head"] = trail["voq_head"]
@@ -93,15 +93,15 @@ def copy_trail(state, slot, m):
 
 
 @device
-def receive_ack(state, part, host, slot, now):
+def receive_ack(state, part, host, packet, now):
     """Handle an ACK or NACK."""
-    qp = np.int64(state.entries[slot]["qp"])
+    qp = np.int64(state.entries[packet]["qp"])
     if state.config[0]["protocol"] == UEC:
-        if state.entries[slot]["kind"] == NACK:
-            uec.on_nack(state, slot, now)
+        if state.entries[packet]["kind"] == NACK:
+            uec.on_nack(state, packet, now)
         else:
-            uec.on_ack(state, host, slot, now)
-    elif not adapt(state, host, qp, slot, now):
+            uec.on_ack(state, host, packet, now)
+    elif not adapt(state, host, qp, packet, now):
         return
     m = messages.next_acknowledged(state, part, qp, now)
     while m != NONE:
@@ -112,46 +112,46 @@ def receive_ack(state, part, host, slot, now):
 
 
 @device
-def adapt(state, host, qp, slot, now):
+def adapt(state, host, qp, packet, now):
     """Tell an RC sender, its control and its paths; return whether the word is not outdated."""
-    moved = rc.on_ack(state, host, slot, now)
+    moved = rc.on_ack(state, host, packet, now)
     if moved < 0:
         return False
     config = state.config[0]
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     if config["control"] > 0:
-        congestion.on_ack(state, host, qp, moved, slot, now)
+        congestion.on_ack(state, host, qp, moved, packet, now)
         if entry["kind"] == NACK:
             congestion.on_loss(state, host, qp, False, now)
     if config["balance"] > 0:
         kind = ECN if entry["flags"] & CE else GOOD
-        balance.feedback(state, qp, np.int64(state.tags[slot]["entropy"]), kind, now)
+        balance.feedback(state, qp, np.int64(extras.tag(state, packet)["entropy"]), kind, now)
     return True
 
 
 @device
-def arrive(state, part, host, p, slot, now):
+def arrive(state, part, host, p, packet, now):
     """Handle one arrival by its kind."""
-    kind = state.entries[slot]["kind"]
+    kind = state.entries[packet]["kind"]
     if kind == DATA:
-        receive_data(state, part, host, p, slot, now)
+        receive_data(state, part, host, p, packet, now)
     elif kind in (ACK, NACK):
-        receive_ack(state, part, host, slot, now)
+        receive_ack(state, part, host, packet, now)
     elif kind == PAUSE:
-        pause.obey(state, part, p, slot, now)
+        pause.obey(state, part, p, packet, now)
     elif kind == TRIMMED:
         if state.config[0]["protocol"] == UEC:
-            uec.receive_trimmed(state, part, host, p, slot, now)
+            uec.receive_trimmed(state, part, host, p, packet, now)
         else:
-            rc.note_trimmed(state, slot)
+            rc.note_trimmed(state, packet)
     elif kind == CNP:
-        dcqcn.on_cnp(state, host, np.int64(state.entries[slot]["qp"]), now)
+        dcqcn.on_cnp(state, host, np.int64(state.entries[packet]["qp"]), now)
     elif kind == PULL:
-        credit.on_pull(state, slot)
-        nic.make_ready(state, host, np.int64(state.entries[slot]["qp"]), now)
+        credit.on_pull(state, packet)
+        nic.make_ready(state, host, np.int64(state.entries[packet]["qp"]), now)
     elif kind == RTS:
-        qp = np.int64(state.entries[slot]["qp"])
-        credit.listen(state, host, p, qp, state.tags[slot]["stamp"], True, now)
+        qp = np.int64(state.entries[packet]["qp"])
+        credit.listen(state, host, p, qp, extras.tag(state, packet)["stamp"], True, now)
 
 
 @device
@@ -186,6 +186,8 @@ def step(state, part, d, start, end):
     host = state.hosts[d]
     count, later = order.gather(state, part, dev, end)
     order.sort(state, part, count, start, dev["tie_seed"])
+    for k in range(count):
+        ahead.queue_pair(state, state.sort_slot[part, k] >> order.PORT_BITS)
     first = dev["first_port"]
     last_port = first + dev["n_ports"]
     k = 0
@@ -209,6 +211,7 @@ def step(state, part, d, start, end):
         k += 1
         p = first + (item & order.PORT_MASK)
         arrive(state, part, host, p, item >> order.PORT_BITS, now)
+        pool.give(state, part, item >> order.PORT_BITS)
     later = min(later, due)
     fifos = state.config[0]["fifos"]
     for p in range(first, last_port):

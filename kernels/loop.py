@@ -2,52 +2,76 @@
 
 import numba
 import numpy as np
-from fabricemu.kernels import ddc_leaf, host, packet_switch
+from fabricemu.kernels import ahead, ddc_leaf, host, packet_switch, pool
 from fabricemu.kernels._jit import device, entry
 from fabricemu.kernels._view import attach
 from fabricemu.kernels.state import HOST, INF, LEAF, Exit
 from fabricemu.kernels.switch import step as managed
 from fabricemu.kernels.work import set_timer
 
+NEAR, MIDDLE, FAR = 1, 2, 3  # devices
 DONE, CHUNK, SAMPLE, DRAIN = int(Exit.DONE), int(Exit.CHUNK), int(Exit.SAMPLE), int(Exit.DRAIN)
+
+
+@device
+def find_due(state, part, end):
+    """List the devices of a part that have something to do before ``end``; return their number."""
+    count = 0
+    for k in range(state.part_ptr[part], state.part_ptr[part + 1]):
+        d = state.part_devices[k]
+        if state.due[d] < end:
+            state.due_devices[part, count] = d
+            count += 1
+    state.parts[part]["stepped"] = count
+    return count
+
+
+@device
+def step_device(state, part, d, start, end):
+    """Step one device; return the time of its next event."""
+    kind = state.devices[d]["kind"]
+    if kind == HOST:
+        return host.step(state, part, d, start, end)
+    if kind == LEAF:
+        return ddc_leaf.step(state, part, d, start, end)
+    if state.config[0]["managed"] == 1:
+        return managed.step(state, part, d, start, end)
+    return packet_switch.step(state, part, d, start, end)
 
 
 @device
 def step_part(state, part, start, end):
     """Step every device of a part that has something to do before ``end``."""
-    window = state.config[0]["window"]
-    for k in range(state.part_ptr[part], state.part_ptr[part + 1]):
-        d = state.part_devices[k]
-        if state.due[d] >= end:
-            continue
-        dev = state.devices[d]
-        dev["stepped"] = window
-        if dev["kind"] == HOST:
-            state.due[d] = host.step(state, part, d, start, end)
-        elif dev["kind"] == LEAF:
-            state.due[d] = ddc_leaf.step(state, part, d, start, end)
-        elif state.config[0]["managed"] == 1:
-            state.due[d] = managed.step(state, part, d, start, end)
-        else:
-            state.due[d] = packet_switch.step(state, part, d, start, end)
+    count = find_due(state, part, end)
+    devices = state.due_devices[part]
+    for k in range(-FAR, count):
+        if k + FAR < count:
+            ahead.records(state, devices[k + FAR])
+        if k + MIDDLE >= 0 and k + MIDDLE < count:
+            ahead.rings(state, devices[k + MIDDLE])
+        if k + NEAR >= 0 and k + NEAR < count:
+            ahead.packets(state, devices[k + NEAR])
+        if k >= 0:
+            d = devices[k]
+            state.due[d] = step_device(state, part, d, start, end)
 
 
 @device
 def publish_part(state, part):
     """Publish what the devices of a part sent in this window."""
-    window = state.config[0]["window"]
-    for k in range(state.part_ptr[part], state.part_ptr[part + 1]):
-        dev = state.devices[state.part_devices[k]]
-        if dev["stepped"] == window:
-            packet_switch.publish(state, part, dev)
-            if dev["kind"] == LEAF:
-                ddc_leaf.publish(state, part, dev)
+    for k in range(state.parts[part]["stepped"]):
+        dev = state.devices[state.due_devices[part, k]]
+        packet_switch.publish(state, part, dev)
+        if dev["kind"] == LEAF:
+            ddc_leaf.publish(state, part, dev)
 
 
 @device
 def merge(state):
     """Spread signals and wake-ups of all parts; return the first exit that a part asks for."""
     config = state.config[0]
+    if config["parts"] > 1:
+        pool.collect(state)
     status = DONE
     finished = 0
     pauses = 0

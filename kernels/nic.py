@@ -1,7 +1,7 @@
 """The NIC's sending side: queue pairs that take turns at a port (docs/ethernet.md 7)."""
 
 import numpy as np
-from fabricemu.kernels import port, ring
+from fabricemu.kernels import extras, pool, port, ring
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.balance import table as balance
 from fabricemu.kernels.congestion import table as congestion
@@ -162,9 +162,10 @@ def send(state, part, host, p, c, start):
         pace.wait(state, host, qp)
         return
     ring_of = p * config["fifos"] + BULK + c
-    slot = ring.push(state, part, ring_of)
-    if slot == NONE:
+    packet = pool.take(state, part)
+    if packet == NONE:
         return
+    ring.push(state, part, ring_of, packet)
     psn, at_once = take(state, qp, start)
     m = messages.of_sender(state, qp, psn)
     sender = state.senders[qp]
@@ -174,13 +175,13 @@ def send(state, part, host, p, c, start):
     if last and psn >= sender["max"]:
         record["first_pass"] = start
     sender["max"] = max(sender["max"], psn + 1)
-    fill(state, slot, qp, m, psn, start)
-    entry = state.entries[slot]
+    fill(state, packet, qp, m, psn, start)
+    entry = state.entries[packet]
     entry["flags"] = (LAST if last else 0) | (AT_ONCE if at_once else 0) | (c << CLASS_SHIFT)
     if config["tagged"] == 1:
-        fill_tag(state, slot, qp, p, c, start)
+        fill_tag(state, packet, qp, p, c, start)
     state.outs[ring_of]["committed"] += 1
-    transmit(state, part, host, p, slot, start)
+    transmit(state, part, host, p, packet, start)
     after(state, host, qp, p, np.int64(entry["bytes"]), start)
     make_ready(state, host, qp, start)
     if config["classes"] > 1 and is_empty(state, host, p * config["classes"] + c, start):
@@ -210,28 +211,28 @@ def count(state, host, m, again, start):
 
 
 @device
-def fill(state, slot, qp, m, psn, start):
-    """Write a packet into a ring entry."""
-    entry = state.entries[slot]
+def fill(state, packet, qp, m, psn, start):
+    """Write a packet."""
+    entry = state.entries[packet]
     entry["sent"] = start
     entry["qp"] = qp
     entry["dst"] = state.senders[qp]["dst"]
     entry["psn"] = psn
     entry["bytes"] = messages.frame_bytes(state, m, psn)
     entry["kind"] = DATA
-    ring.clear_extras(state, slot)
+    extras.clear(state, packet)
 
 
 @device
-def fill_tag(state, slot, qp, p, c, start):
+def fill_tag(state, packet, qp, p, c, start):
     """Write what the packet tells beyond its entry."""
     config = state.config[0]
-    tag = state.tags[slot]
+    tag = extras.tag(state, packet)
     if config["balance"] > 0:
         entropy = balance.choose(state, qp)
         tag["entropy"] = entropy
         if config["protocol"] == UEC:
-            state.sent_by[qp, state.entries[slot]["psn"] & (config["reorder"] - 1)] = entropy
+            state.sent_by[qp, state.entries[packet]["psn"] & (config["reorder"] - 1)] = entropy
     if config["has_credit"] == 1:
         tag["stamp"] = credit.target(state, qp)
     if config["fifos"] > config["classes"] + 1:
@@ -239,11 +240,11 @@ def fill_tag(state, slot, qp, p, c, start):
 
 
 @device
-def transmit(state, part, host, p, slot, start):
+def transmit(state, part, host, p, packet, start):
     """Put a packet of a host on the wire."""
-    port.transmit(state, part, p, slot, start)
+    port.transmit(state, part, p, packet, start)
     if state.config[0]["lossy"] == 1:
-        wire.lose(state, host["rank"], p, state.entries[slot], start)
+        wire.lose(state, host["rank"], p, state.entries[packet], start)
 
 
 @device

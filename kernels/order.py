@@ -1,55 +1,32 @@
 """The arrivals of one window at one device, in the order of time."""
 
+from fabricemu.kernels import ring
 from fabricemu.kernels._jit import device, inlined
-from fabricemu.kernels._view import prefetch
 from fabricemu.kernels.random import at_instant, fold
-from fabricemu.kernels.state import BULK, INF
+from fabricemu.kernels.state import INF
 
 PORT_BITS = 16
 PORT_MASK = (1 << PORT_BITS) - 1
-AHEAD = 3  # ports
-FAR = 12
 DIRECT = 16  # up to here insertion sort alone is fastest
 
 
-@device
-def ask_early(state, p):
-    """Ask for what the ports from ``p`` on will need in this window, as far as it is known.
-
-    A device's ports, rings and packets have left the near caches since its last step.
-    """
-    prefetch(state.ports, p + FAR)
-    fifos = state.config[0]["fifos"]
-    prefetch(state.outs, fifos * (p + FAR))
-    out = state.outs[fifos * p + BULK]
-    prefetch(state.entries, out["offset"] + (out["committed"] & out["mask"]))
-    prefetch(state.entries, out["offset"] + (out["tail"] & out["mask"]))
-    prefetch(state.entries, out["offset"] + ((out["tail"] + 2) & out["mask"]))
-    prefetch(state.entries, out["offset"] + ((out["tail"] + 4) & out["mask"]))
-    ahead = state.ins[fifos * (p + AHEAD) + BULK]
-    for k in range(0, 12, 2):
-        prefetch(state.entries, ahead["offset"] + ((ahead["head"] + k) & ahead["mask"]))
-
-
 @inlined
-def take(state, part, ring, port, end, count):
+def take(state, part, fifo, port, end, count):
     """Take the arrivals before ``end`` from one ring; return their number so far, and the next."""
-    ins = state.ins[ring]
+    ins = state.ins[fifo]
     head = ins["head"]
     published = ins["published"]
     if head == published:
         return count, INF
     later = INF
-    offset = ins["offset"]
-    mask = ins["mask"]
     while head < published:
-        slot = offset + (head & mask)
-        time = state.entries[slot]["time"]
+        packet = ring.at(state, ins, head)
+        time = state.entries[packet]["time"]
         if time >= end:
             later = time
             break
         state.key_time[part, count] = time
-        state.key_slot[part, count] = (slot << PORT_BITS) | port
+        state.key_slot[part, count] = (packet << PORT_BITS) | port
         count += 1
         head += 1
     ins["head"] = head
@@ -61,22 +38,21 @@ def gather(state, part, dev, end):
     """Take all arrivals before ``end`` from the device's rings; return their number, next.
 
     ``next`` is the time of the first arrival that stays. Afterwards ``sort_time`` and
-    ``sort_slot`` hold time and (entry << PORT_BITS | port) in order.
+    ``sort_slot`` hold time and (packet << PORT_BITS | port) in order.
     """
     first = dev["first_port"]
     fifos = state.config[0]["fifos"]
     count = 0
     later = INF
     for port in range(dev["n_ports"]):
-        ask_early(state, first + port)
-        ring = fifos * (first + port)
+        base = fifos * (first + port)
         # From the last on: a pause frame that is delayed goes before what arrives with it.
         for fifo in range(fifos - 1, 1, -1):
-            count, soon = take(state, part, ring + fifo, port, end, count)
+            count, soon = take(state, part, base + fifo, port, end, count)
             later = min(later, soon)
-        count, soon = take(state, part, ring + 1, port, end, count)
+        count, soon = take(state, part, base + 1, port, end, count)
         later = min(later, soon)
-        count, soon = take(state, part, ring, port, end, count)
+        count, soon = take(state, part, base, port, end, count)
         later = min(later, soon)
     return count, later
 

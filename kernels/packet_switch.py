@@ -4,7 +4,7 @@ import numpy as np
 from fabricemu.kernels import order, port, ring
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.random import fold, pick
-from fabricemu.kernels.state import ADAPTIVE, DATA, ECMP, NONE, ROUND_ROBIN, SCALE_UP
+from fabricemu.kernels.state import ADAPTIVE, DATA, ECMP, ROUND_ROBIN
 
 
 @device
@@ -70,14 +70,11 @@ def step(state, part, d, start, end):
     order.sort(state, part, count, start, dev["tie_seed"])
     times = state.sort_time[part]
     slots = state.sort_slot[part]
-    tagged = state.config[0]["tagged"] == 1 and dev["kind"] == SCALE_UP
     for k in range(count):
-        source = slots[k] >> order.PORT_BITS
-        entry = state.entries[source]
+        packet = slots[k] >> order.PORT_BITS
+        entry = state.entries[packet]
         out = route(state, part, dev, entry, times[k])
-        slot = port.enqueue(state, part, out, port.class_of(entry["kind"]), source, times[k])
-        if tagged and slot != NONE:
-            ring.copy_extras(state, source, slot)
+        port.enqueue(state, part, out, port.class_of(entry["kind"]), packet, times[k])
     return min(later, port.flush(state, part, dev, end))
 
 

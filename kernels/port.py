@@ -5,13 +5,13 @@ there is more, ``switch`` has the rules.
 """
 
 import numpy as np
-from fabricemu.kernels import ring
+from fabricemu.kernels import pool, ring
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels._view import prefetch
-from fabricemu.kernels.state import BULK, CONTROL, INF, NONE
+from fabricemu.kernels.state import BULK, CONTROL, INF
 
 FIFOS = 2
-SOON = 2  # entries, one cache line: what waits may have been written long ago
+SOON = 3  # packets: what waits may have been written long ago
 PS_PER_BYTE_AT_1_BPS = 8_000_000_000_000
 
 
@@ -26,10 +26,10 @@ def transmission(state, p, size):
 
 
 @inlined
-def transmit(state, part, p, slot, start):
+def transmit(state, part, p, packet, start):
     """Put an entry on the wire of port ``p`` at ``start``."""
     port = state.ports[p]
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     wire = np.int64(entry["bytes"]) + port["gap"]
     free = start + transmission(state, p, wire)
     arrival = free + port["latency"]
@@ -51,10 +51,12 @@ def depart(state, part, p, start):
     is_bulk = out["committed"] == out["tail"]
     if is_bulk:
         out = state.outs[FIFOS * p + BULK]
-    slot = out["offset"] + (out["committed"] & out["mask"])
-    prefetch(state.entries, out["offset"] + ((out["committed"] + SOON) & out["mask"]))
-    out["committed"] += 1
-    size = np.int64(state.entries[slot]["bytes"])
+    index = out["committed"]
+    packet = ring.at(state, out, index)
+    if index + SOON < out["tail"]:
+        prefetch(state.entries, ring.at(state, out, index + SOON))
+    out["committed"] = index + 1
+    size = np.int64(state.entries[packet]["bytes"])
     port["waiting_bytes"] -= size
     if port["limited"]:
         limit = state.limits[p]
@@ -62,7 +64,7 @@ def depart(state, part, p, start):
         if is_bulk:
             limit["serving"] = size
             limit["waiting_data"] -= size
-    transmit(state, part, p, slot, start)
+    transmit(state, part, p, packet, start)
 
 
 @inlined
@@ -93,35 +95,29 @@ def overflows(state, p, size, now):
 
 
 @inlined
-def enqueue(state, part, p, lane, source, now):
-    """Give a copy of entry ``source`` to port ``p``, class ``lane``; return its new index.
-
-    NONE if it was dropped, or if memory is full.
-    """
+def enqueue(state, part, p, lane, packet, now):
+    """Give a packet to port ``p``, class ``lane``, which may drop it."""
     advance(state, part, p, now)
     port = state.ports[p]
-    size = np.int64(state.entries[source]["bytes"])
+    size = np.int64(state.entries[packet]["bytes"])
     limited = port["limited"] and lane == BULK
     if limited and not is_idle(port, now) and overflows(state, p, size, now):
-        return NONE
-    slot = ring.push(state, part, FIFOS * p + lane)
-    if slot == NONE:
-        return NONE
-    state.entries[slot] = state.entries[source]
-    start_or_wait(state, part, p, lane, slot, now)
-    return slot
+        pool.give(state, part, packet)
+        return
+    ring.push(state, part, FIFOS * p + lane, packet)
+    start_or_wait(state, part, p, lane, packet, now)
 
 
 @inlined
-def start_or_wait(state, part, p, lane, slot, now):
+def start_or_wait(state, part, p, lane, packet, now):
     """Start the entry just pushed if the wire is free, else count it as waiting."""
     port = state.ports[p]
-    size = np.int64(state.entries[slot]["bytes"])
+    size = np.int64(state.entries[packet]["bytes"])
     if is_idle(port, now):
         state.outs[FIFOS * p + lane]["committed"] += 1
         if port["limited"]:
             state.limits[p]["serving"] = size if lane == BULK else 0
-        transmit(state, part, p, slot, now)
+        transmit(state, part, p, packet, now)
         return
     waiting = port["waiting_bytes"] + size
     port["waiting_bytes"] = waiting
@@ -134,7 +130,8 @@ def start_or_wait(state, part, p, lane, slot, now):
 def ask_ahead(state, p):
     """Ask for the entry that port ``p`` starts next: it may have waited long in a far cache."""
     out = state.outs[FIFOS * p + BULK]
-    prefetch(state.entries, out["offset"] + (out["committed"] & out["mask"]))
+    if out["committed"] < out["tail"]:
+        prefetch(state.entries, ring.at(state, out, out["committed"]))
 
 
 @device

@@ -11,10 +11,10 @@ def int64(*names):
     return np.dtype([(name, np.int64) for name in names])
 
 
-# A packet or cell in a ring: what waits at a port and what is on its wire.
+# A packet or cell; a packet's number is that of its entry.
 ENTRY = np.dtype(
     [
-        ("time", np.int64),  # arrival at the other end, set when it starts; before: port it came by
+        ("time", np.int64),  # of arrival; waiting: port it came by; free: the next free packet
         ("sent", np.int64),  # data: start on the NIC's wire; ACK: the 64 bits
         ("qp", np.int32),  # QP; cells and credits: the VOQ
         ("dst", np.int32),  # address: NIC port, rank on a scale-up switch, or leaf
@@ -26,24 +26,29 @@ ENTRY = np.dtype(
     align=True,
 )
 
-# What a packet met in a cell fabric; same index as its entry.
+# What a packet met in a cell fabric; by its number.
 TRAIL = int64(
     "voq_in", "voq_head", "voq_out", "last_cell", "released", "last_cell_bytes", "last_seq", "spare"
 )
 
-# What NICs tell each other beyond an entry; same index. Only with a protocol that needs it.
+# What NICs tell each other beyond an entry, which it follows. Only with a protocol that needs it.
+# What only data and what only answers have shares its room.
+_TAG_FIELDS = {
+    "stamp": (np.int64, 0),  # data, RTS: pull target; ACK: bytes received; PULL: granted
+    "echo": (np.int64, 8),  # ACK, NACK: when the packet that it answers was sent
+    "pause": (np.int64, 8),  # data: waits so far while its class was paused
+    "trigger": (np.int32, 16),  # ACK: psn that it answers
+    "base": (np.int32, 20),  # ACK: psn of bit 0
+    "paused_at": (np.int64, 16),  # data: how long the NIC port had been paused when it was sent
+    "entropy": (np.int32, 24),
+}
 TAG = np.dtype(
-    [
-        ("stamp", np.int64),  # data, RTS: pull target; ACK: bytes received; PULL: granted
-        ("echo", np.int64),  # ACK, NACK: when the packet that it answers was sent
-        ("pause", np.int64),  # data: waits so far while its class was paused
-        ("paused_at", np.int64),  # data: how long the NIC port had been paused when it was sent
-        ("entropy", np.int32),
-        ("trigger", np.int32),  # ACK: psn that it answers
-        ("base", np.int32),  # ACK: psn of bit 0
-        ("spare", np.int32),
-    ],
-    align=True,
+    {
+        "names": list(_TAG_FIELDS),
+        "formats": [kind for kind, _ in _TAG_FIELDS.values()],
+        "offsets": [offset for _, offset in _TAG_FIELDS.values()],
+        "itemsize": ENTRY.itemsize,
+    }
 )
 
 DEVICE = int64(
@@ -62,7 +67,6 @@ DEVICE = int64(
     "counter",  # spray choices so far
     "turn_base",  # first of its round-robin counters
     "index",  # leaf number, or rank
-    "stepped",  # number of the last window in which it was stepped
 )
 
 # One cache line: what every transmission touches.
@@ -84,7 +88,7 @@ PORT = np.dtype(
 )
 
 # "serving" are the frame bytes of the newest entry on the wire if that is data, else 0.
-LIMIT = int64("rate", "limit", "waiting_data", "serving", "drops")
+LIMIT = int64("rate", "limit", "waiting_data", "serving", "drops", "spare1", "spare2", "spare3")
 
 # A port of a switch with more than two FIFOs a port, or of a host beside one.
 EGRESS = int64(

@@ -1,4 +1,4 @@
-"""Rings that grow: each holds what waits at a port and what is on its wire.
+"""Rings of packet numbers that grow: what waits at a port and what is on its wire.
 
 A ring is written by one device and read by another, so its writer never moves what the
 reader may be looking at: a ring that fills gets a new place at once, what is unpublished
@@ -7,88 +7,42 @@ moves with it, and the publish step between two windows moves the rest.
 
 import numpy as np
 from fabricemu.kernels._jit import device, inlined
-from fabricemu.kernels.state import NONE, STAMP_WORDS, Exit
+from fabricemu.kernels.state import NONE, Exit
 
-FIRST_SIZE = 3  # a new ring has room for 8
+FIRST_SIZE = 4  # a new ring has room for 16 numbers, one cache line
 FULL_PACKETS = int(Exit.FULL_PACKETS)
+
+
+@inlined
+def at(state, ring, index):
+    """Return the packet at a place of a ring, seen by its writer or its reader."""
+    return np.int64(state.places[ring["offset"] + (index & ring["mask"])])
 
 
 @device
 def allocate(state, part, size):
-    """Return the first entry of a free region of ``1 << size`` entries, or NONE."""
+    """Return the first of ``1 << size`` free places, or NONE."""
     free = state.free_rings[part, size]
     if free != NONE:
-        state.free_rings[part, size] = state.entries[free]["time"]
+        state.free_rings[part, size] = state.places[free]
         return free
     share = state.parts[part]
-    first = share["bump"]
-    if first + (1 << size) > share["limit"]:
+    first = share["ring_bump"]
+    if first + (1 << size) > share["ring_limit"]:
         share["status"] = FULL_PACKETS
         return NONE
-    share["bump"] = first + (1 << size)
+    share["ring_bump"] = first + (1 << size)
     return first
 
 
 @device
 def release(state, part, offset, mask):
-    """Put a region on the free list of its size."""
+    """Put places on the free list of their number."""
     size = 0
     while (1 << size) <= mask:
         size += 1
-    state.entries[offset]["time"] = state.free_rings[part, size]
+    state.places[offset] = state.free_rings[part, size]
     state.free_rings[part, size] = offset
-
-
-@device
-def copy_entry(state, source, target):
-    """Copy one entry, and its trail where there are cells."""
-    state.entries[target] = state.entries[source]
-    if state.config[0]["cells"] == 1:
-        state.trails[target] = state.trails[source]
-    copy_extras(state, source, target)
-
-
-@inlined
-def copy_packet(state, source, target):
-    """Copy one entry with what belongs to it on its way between hosts."""
-    state.entries[target] = state.entries[source]
-    copy_extras(state, source, target)
-
-
-@device
-def copy_stamps(state, source, target):
-    """Copy the stamps of an entry."""
-    words = state.stamps[source]
-    copy = state.stamps[target]
-    for k in range(1 + STAMP_WORDS * words[0]):
-        copy[k] = words[k]
-
-
-@inlined
-def copy_extras(state, source, target):
-    """Copy tag and stamps where entries have them."""
-    config = state.config[0]
-    if config["tagged"] == 1:
-        state.tags[target] = state.tags[source]
-    if config["stamped"] == 1:
-        copy_stamps(state, source, target)
-
-
-@device
-def clear_extras(state, slot):
-    """Begin a new packet without tag and stamps."""
-    config = state.config[0]
-    if config["tagged"] == 1:
-        tag = state.tags[slot]
-        tag["stamp"] = 0
-        tag["echo"] = 0
-        tag["pause"] = 0
-        tag["paused_at"] = 0
-        tag["entropy"] = 0
-        tag["trigger"] = 0
-        tag["base"] = 0
-    if config["stamped"] == 1:
-        state.stamps[slot, 0] = 0
 
 
 @device
@@ -116,7 +70,7 @@ def grow(state, part, ring):
         return
     new_mask = (1 << size) - 1
     for index in range(ins["published"], out["tail"]):
-        copy_entry(state, old + (index & mask), offset + (index & new_mask))
+        state.places[offset + (index & new_mask)] = state.places[old + (index & mask)]
     if mask >= 0 and old != ins["offset"]:
         release(state, part, old, mask)
     out["offset"] = offset
@@ -137,14 +91,21 @@ def full(state, part, ring):
 
 
 @inlined
-def push(state, part, ring):
-    """Return the index of a new entry at the tail of a ring, or NONE if memory is full."""
+def push(state, part, ring, packet):
+    """Put a packet at the tail of a ring; if memory is full the run is at its end."""
     out = state.outs[ring]
     if out["tail"] - out["seen"] > out["mask"] and full(state, part, ring):
-        return NONE
-    slot = out["offset"] + (out["tail"] & out["mask"])
+        return
+    state.places[out["offset"] + (out["tail"] & out["mask"])] = packet
     out["tail"] += 1
-    return slot
+
+
+@inlined
+def drop_newest(state, ring):
+    """Take the packet at the tail of a ring off it."""
+    out = state.outs[ring]
+    out["tail"] -= 1
+    return at(state, out, out["tail"])
 
 
 @device
@@ -164,7 +125,8 @@ def settle(state, part, out, ins):
     old = np.int64(ins["offset"])
     mask = np.int64(ins["mask"])
     for index in range(ins["head"], ins["published"]):
-        copy_entry(state, old + (index & mask), out["offset"] + (index & out["mask"]))
+        moved = state.places[old + (index & mask)]
+        state.places[out["offset"] + (index & out["mask"])] = moved
     if mask >= 0:
         release(state, part, old, mask)
     ins["offset"] = out["offset"]

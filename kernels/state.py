@@ -100,6 +100,10 @@ class Exit(IntEnum):
 PART = int64(
     "bump",  # next unused entry of its share
     "limit",
+    "free",  # packet given back last
+    "in_use",  # packets taken less packets given back
+    "ring_bump",  # next unused place for rings
+    "ring_limit",
     "message_bump",
     "message_limit",
     "free_message",
@@ -113,8 +117,12 @@ PART = int64(
     "pauses",  # rows of its pause log
     "lossless_port",  # where the status is LOSSLESS_DROP
     "lossless_class",
+    "stepped",  # devices in this window
     # To the end of the cache line: each part is written by a thread of its own.
-    "spare",
+    "spare1",
+    "spare2",
+    "spare3",
+    "spare4",
 )
 
 CONFIG = int64(
@@ -166,7 +174,9 @@ CONFIG = int64(
     "control",
     "has_window",
     "has_credit",
-    "tagged",  # 1 if entries have tags
+    "tagged",  # 1 if packets have tags
+    "packet_entries",  # that a packet takes: its own, and its tag
+    "share_bits",  # of a packet's number, below those of its part
     "stamped",  # 1 if switches stamp data
     "managed",  # 1 if switches follow section 6
     "lossy",  # 1 if links may lose packets
@@ -195,12 +205,16 @@ LAYOUT = {
     "parts": (PART, 1),
     "part_devices": (np.int64, 1),
     "part_ptr": (np.int64, 1),
+    "due_devices": (np.int64, 2),  # of each part in this window
     "due": (np.int64, 1),  # time of each device's next event
     "wake": (np.int64, 2),  # earliest arrival that a part has sent to each device
     "entries": (ENTRY, 1),
     "trails": (TRAIL, 1),
+    "places": (np.int32, 1),  # of rings: numbers of packets
     "free_rings": (np.int64, 2),
-    "tags": (TAG, 1),
+    "returned": (np.int64, 2),  # packets that ended in a part, by their home: the newest
+    "last_returned": (np.int64, 2),  # and the oldest
+    "tags": (TAG, 1),  # the same memory as the entries
     "stamps": (np.int64, 2),  # number of stamps, then the stamps
     "outs": (OUT, 1),  # ring fifos * port + FIFO, then one per VOQ
     "ins": (IN, 1),  # by receiving port; the VOQs' by VOQ
@@ -253,11 +267,11 @@ LAYOUT = {
     "uec_receivers": (UEC_RECEIVER, 1),
     "pacers": (PACER, 1),  # host port number
     "sent_at": (np.int64, 2),  # queue pair, psn
-    "sent_by": (np.int64, 2),  # entropy
+    "sent_by": (np.int32, 2),  # entropy
     "balancers": (BALANCER, 1),
     "balance_seeds": (np.int64, 1),
-    "penalties": (np.int64, 2),  # queue pair, entropy
-    "fresh": (np.int64, 2),  # FIFO or slots of entropies
+    "penalties": (np.uint8, 2),  # queue pair, entropy
+    "fresh": (np.int32, 2),  # FIFO or slots of entropies
     "conn_key": (np.int64, 1),
     "ops": (OP, 1),
     "succ_ptr": (np.int64, 1),

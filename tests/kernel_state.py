@@ -36,3 +36,18 @@ def run_until(state: State, time: int) -> None:
     state.config["bin_end"] = time + 1
     status = loop.run(handle(state), 1 << 20)
     assert status in (Exit.SAMPLE, Exit.DONE), Exit(int(status))
+
+
+def packet_at(state, fifo, index):
+    """Return the packet at a place of a ring of an output port."""
+    return int(state.places[int(fifo["offset"]) + (int(index) & int(fifo["mask"]))])
+
+
+def newest(state, fifo):
+    """Return the packet at the tail of a ring."""
+    return packet_at(state, fifo, fifo["tail"] - 1)
+
+
+def tag_of(state, packet):
+    """Return the tag of a packet."""
+    return state.tags[packet + 1]

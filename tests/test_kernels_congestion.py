@@ -323,7 +323,7 @@ class Swift(Pair):
         return swift.target(self.state, 0, cwnd)
 
     def ack(self, now, delay, n=1):
-        self.state.tags[0]["echo"] = now - delay
+        kernel_state.tag_of(self.state, 0)["echo"] = now - delay
         swift.on_ack(self.state, self.host, 0, n, 0, now)
 
     def lose(self, timeout, now):

@@ -42,7 +42,8 @@ class Sender:
 
     def pull(self, granted):
         """Hear a grant; return the credit then."""
-        self.state.entries[0]["qp"], self.state.tags[0]["stamp"] = 0, granted
+        self.state.entries[0]["qp"] = 0
+        kernel_state.tag_of(self.state, 0)["stamp"] = granted
         credit.on_pull(self.state, 0)
         return int(self.record["credit"])
 
@@ -140,9 +141,10 @@ class Pacer:
         credit.tick(self.state, 0, self.host, 0, self.now)
         if self.fifo["tail"] == before:
             return None
-        slot = self.fifo["offset"] + (before & self.fifo["mask"])
-        assert self.state.entries[slot]["kind"] == PULL
-        return int(self.state.entries[slot]["qp"]), int(self.state.tags[slot]["stamp"])
+        packet = kernel_state.packet_at(self.state, self.fifo, before)
+        assert self.state.entries[packet]["kind"] == PULL
+        granted = kernel_state.tag_of(self.state, packet)["stamp"]
+        return int(self.state.entries[packet]["qp"]), int(granted)
 
     def slow_pulls(self):
         """Return the grants till the pacer sleeps."""
@@ -236,8 +238,8 @@ def test_grants_count_their_entropies_up_to_127():
     entropies = []
     for _ in range(130):
         pacer.tick()
-        slot = pacer.fifo["offset"] + ((pacer.fifo["tail"] - 1) & pacer.fifo["mask"])
-        entropies.append(int(pacer.state.tags[slot]["entropy"]))
+        packet = kernel_state.newest(pacer.state, pacer.fifo)
+        entropies.append(int(kernel_state.tag_of(pacer.state, packet)["entropy"]))
     assert entropies == [*range(128), 0, 1]
 
 
@@ -304,7 +306,7 @@ def second_message():
 def newest_control(state):
     """Return how many control packets host 0 has sent, and the kind of the last."""
     fifo = state.outs[CONTROL]
-    kind = state.entries[fifo["offset"] + ((fifo["tail"] - 1) & fifo["mask"])]["kind"]
+    kind = state.entries[kernel_state.newest(state, fifo)]["kind"]
     return int(fifo["tail"]), int(kind)
 
 

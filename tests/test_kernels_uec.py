@@ -41,25 +41,25 @@ class Receiver:
         program = sends([(0, 1, 300 * FULL)])
         self.state = kernel_state.build(same_leaf(2), nic, program)
         kernel_state.run_until(self.state, 0)
-        self.slot = len(self.state.entries) - 1  # far from what is in flight
+        self.packet = len(self.state.entries) - 2  # far from what is in flight
         self.fifo = self.state.outs[self.state.config[0]["fifos"] * 1 + CONTROL]
 
     def get(self, psn, flags=0, kind=0, entropy=0):
         """Take a packet; return the answer as (expected, first psn named, psns named) or None."""
-        entry, tag = self.state.entries[self.slot], self.state.tags[self.slot]
+        entry, tag = self.state.entries[self.packet], kernel_state.tag_of(self.state, self.packet)
         entry["qp"], entry["psn"], entry["bytes"], entry["flags"] = 0, psn, MTU, flags
         entry["kind"], entry["sent"] = kind, 1000 + psn
         tag["entropy"] = entropy
         before = int(self.fifo["tail"])
         handle = protocol.receive_trimmed if kind == TRIMMED else protocol.receive
-        handle(self.state, 0, self.state.hosts[1], 1, self.slot, 0)
+        handle(self.state, 0, self.state.hosts[1], 1, self.packet, 0)
         return self.answer() if self.fifo["tail"] > before else None
 
     @property
     def last(self):
         """The newest answer: its entry and its tag."""
-        slot = self.fifo["offset"] + ((self.fifo["tail"] - 1) & self.fifo["mask"])
-        return self.state.entries[slot], self.state.tags[slot]
+        packet = kernel_state.newest(self.state, self.fifo)
+        return self.state.entries[packet], kernel_state.tag_of(self.state, packet)
 
     def answer(self):
         entry, tag = self.last
@@ -165,10 +165,10 @@ class Sender:
         kernel_state.run_until(self.state, self.now)
         self.record = self.state.uec_senders[0]
         self.sender = self.state.senders[0]
-        self.slot = len(self.state.entries) - 1
+        self.packet = len(self.state.entries) - 2
 
     def fill(self, trigger, echo, flags, entropy):
-        entry, tag = self.state.entries[self.slot], self.state.tags[self.slot]
+        entry, tag = self.state.entries[self.packet], kernel_state.tag_of(self.state, self.packet)
         entry["qp"], entry["flags"], entry["sent"] = 0, flags, 0
         tag["trigger"], tag["entropy"] = trigger, entropy
         tag["echo"] = trigger * T if echo is None else echo
@@ -176,14 +176,14 @@ class Sender:
     def ack(self, trigger, expected, total, named=(), echo=None, flags=0, entropy=0, now=None):
         """Hear an ACK that names packets from ``expected`` on."""
         self.fill(trigger, echo, flags, entropy)
-        entry, tag = self.state.entries[self.slot], self.state.tags[self.slot]
+        entry, tag = self.state.entries[self.packet], kernel_state.tag_of(self.state, self.packet)
         entry["psn"], entry["sent"] = expected, sum(1 << (psn - expected) for psn in named)
         tag["base"], tag["stamp"] = expected, total
-        protocol.on_ack(self.state, self.state.hosts[0], self.slot, now or self.now)
+        protocol.on_ack(self.state, self.state.hosts[0], self.packet, now or self.now)
 
     def nack(self, psn, echo=None, flags=0, entropy=0):
         self.fill(psn, echo, flags, entropy)
-        protocol.on_nack(self.state, self.slot, self.now)
+        protocol.on_nack(self.state, self.packet, self.now)
 
     def counts(self):
         return {name: int(self.record[name]) for name in ("flight", "outstanding", "losses")}

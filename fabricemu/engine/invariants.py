@@ -41,6 +41,8 @@ def _check_rings(state: kernel.State) -> None:
         _fail("packets left in a queue")
     if not _all_arrived(state):
         _fail("packets sent are not packets received")
+    if state.parts["in_use"].sum() != 0:
+        _fail("packets made are not packets that ended")
     if np.any(state.ports["waiting_bytes"] != 0) or np.any(state.limits["waiting_data"] != 0):
         _fail("the waiting bytes of a port are not zero at the end")
     _check_buffers(state)

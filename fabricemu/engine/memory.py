@@ -18,6 +18,7 @@ MIN_ENTRIES = 1 << 20
 MAX_ENTRIES = 1 << 26
 MAX_MESSAGES = 1 << 25
 STAMP_WORDS = 1 + kernel.MAX_STAMPS * kernel.STAMP_WORDS
+FIRST_PLACES = 16  # of a new ring
 SIZES = 27  # size classes of rings, powers of two
 
 Array = NDArray[Any]
@@ -25,6 +26,7 @@ Array = NDArray[Any]
 
 AHEAD = 32  # rings behind the last that kernels may look at, but never use
 LINE = 64  # bytes of a cache line
+SMALL = 1 << 24  # bytes; larger arrays are not touched until they are used
 
 
 def empty(count: int, dtype: np.dtype[Any]) -> Array:
@@ -44,6 +46,19 @@ def _aligned(allocate: Callable[..., Array], count: int, dtype: np.dtype[Any]) -
     return room[first : first + size].view(dtype)
 
 
+def together(arrays: dict[str, Array]) -> dict[str, Array]:
+    """Return the arrays with all but the large ones next to each other, so on few huge pages."""
+    small = {name: array for name, array in arrays.items() if array.nbytes <= SMALL}
+    ends = np.cumsum([array.nbytes + -array.nbytes % LINE for array in small.values()])
+    room = raw(int(ends[-1]), np.dtype(np.uint8))
+    moved = {}
+    for (name, array), end in zip(small.items(), ends, strict=True):
+        first = end - array.nbytes - -array.nbytes % LINE
+        moved[name] = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+        moved[name][...] = array
+    return arrays | moved
+
+
 def filled(count: int, dtype: np.dtype[Any], **values: float) -> Array:
     """Return records with some fields set."""
     records = empty(count, dtype)
@@ -54,26 +69,32 @@ def filled(count: int, dtype: np.dtype[Any], **values: float) -> Array:
 
 @dataclass(frozen=True)
 class Extras:
-    """What entries have beside them."""
+    """What packets have beside their entries."""
 
     trails: bool
-    tags: bool
     stamps: bool
 
 
 def packet_memory(n_ports: int, n_rings: int, parts: int, extras: Extras) -> dict[str, Array]:
     """Return entries, what is beside them, rings and the shares of the parts (without messages)."""
-    total = min(max(n_ports * ENTRIES_PER_PORT, MIN_ENTRIES), MAX_ENTRIES)
-    share = total // parts
-    records = empty(parts, kernel.PART)
-    records["bump"] = np.arange(parts) * share
+    wanted = min(max(n_ports * ENTRIES_PER_PORT, MIN_ENTRIES), MAX_ENTRIES)
+    share = 1 << (wanted // parts - 1).bit_length()
+    total = share * parts
+    places = share + FIRST_PLACES * n_rings
+    order = np.arange(parts)
+    records = filled(parts, kernel.PART, free=kernel.NONE, free_message=kernel.NONE)
+    records["bump"] = order * share
     records["limit"] = records["bump"] + share
-    records["free_message"] = kernel.NONE
+    records["ring_bump"] = order * places
+    records["ring_limit"] = records["ring_bump"] + places
+    width = parts + -parts % (LINE // 8)  # a part's row is on cache lines of its own
     return {
         "parts": records,
         "entries": raw(total, kernel.ENTRY),
         "trails": raw(total if extras.trails else 1, kernel.TRAIL),
-        "tags": raw(total if extras.tags else 1, kernel.TAG),
+        "places": raw(places * parts, np.dtype(np.int32)),
+        "returned": np.full((parts, width), kernel.NONE, np.int64),
+        "last_returned": np.full((parts, width), kernel.NONE, np.int64),
         "stamps": np.empty((total if extras.stamps else 1, STAMP_WORDS), np.int64),
         "free_rings": np.full((parts, SIZES), kernel.NONE, np.int64),
         "outs": filled(n_rings + AHEAD, kernel.OUT, mask=-1, offset=-1),

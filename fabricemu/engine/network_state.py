@@ -47,7 +47,6 @@ def devices(network: Network, seed: int) -> dict[str, Array]:
     seeds = device_seeds(network.n_devices, seed)
     records["tie_seed"] = fold(seeds, kernel.TIE)
     records["path_seed"] = fold(seeds, kernel.PATH)
-    records["stepped"] = -1
     records["index"] = np.arange(network.n_devices)
     if network.ddc is not None:
         records["index"] -= np.where(network.kind == Kind.LEAF, network.ddc.first_leaf, 0)
@@ -87,7 +86,11 @@ def parts(network: Network, count: int) -> dict[str, Array]:
         owner[chosen] = np.arange(len(chosen)) * count // max(len(chosen), 1)
     ordered = np.argsort(owner, kind="stable")
     ptr = np.searchsorted(owner[ordered], np.arange(count + 1))
-    return {"part_devices": ordered.astype(np.int64), "part_ptr": ptr.astype(np.int64)}
+    return {
+        "part_devices": ordered.astype(np.int64),
+        "part_ptr": ptr.astype(np.int64),
+        "due_devices": np.zeros((count, int(np.diff(ptr).max())), np.int64),
+    }
 
 
 def cell_fabric(network: Network, seed: int) -> dict[str, Array]:

@@ -126,8 +126,8 @@ def balancers(transport: Transport, pairs: QueuePairs, seed: int) -> dict[str, A
     return {
         "balancers": filled(count, kernel.BALANCER, entropy=-1),
         "balance_seeds": seeds,
-        "penalties": np.zeros((count, transport.entropies if punished else 1), np.int64),
-        "fresh": np.zeros((count, rooms.get(balance, 1)), np.int64),
+        "penalties": np.zeros((count, transport.entropies if punished else 1), np.uint8),
+        "fresh": np.zeros((count, rooms.get(balance, 1)), np.int32),
     }
 
 
@@ -136,4 +136,4 @@ def sent_packets(transport: Transport, pairs: QueuePairs) -> dict[str, Array]:
     uec = transport.protocol == Protocol.UEC
     shape = (len(pairs), transport.reorder_packets) if uec and len(pairs) else (1, 1)
     paths = shape if transport.balance != Balance.NONE else (1, 1)
-    return {"sent_at": np.zeros(shape, np.int64), "sent_by": np.zeros(paths, np.int64)}
+    return {"sent_at": np.zeros(shape, np.int64), "sent_by": np.zeros(paths, np.int32)}

@@ -33,7 +33,7 @@ def build(
     arrays: dict[str, Array] = network_state.cell_fabric(network, seed)
     rings = _fifos(network) * network.n_ports
     rings += len(arrays["voqs"]) if network.ddc is not None else 0
-    extras = memory.Extras(network.ddc is not None, tagged(network, transport), stamped(transport))
+    extras = memory.Extras(network.ddc is not None, stamped(transport))
     arrays |= memory.packet_memory(network.n_ports, rings, parts, extras)
     arrays |= memory.message_memory(total_messages(program), arrays["parts"])
     arrays |= memory.sort_memory(parts, busiest_window(network, transport))
@@ -52,7 +52,10 @@ def build(
     arrays["wake"] = np.full((parts, network.n_devices), kernel.INF, np.int64)
     arrays["config"] = _config(network, transport, program, conns.width, parts)
     arrays["config"]["work_mask"] = arrays["work"].shape[1] - 1
+    arrays["config"]["share_bits"] = int(arrays["parts"]["limit"][0]).bit_length() - 1
     arrays["config"]["pause_rows"] = arrays["pause_log"].shape[1]
+    arrays = memory.together(arrays)
+    arrays["tags"] = arrays["entries"].view(kernel.TAG)
     return kernel.State(**arrays)
 
 
@@ -180,6 +183,7 @@ def _config(
         "has_window": int(transport.has_window),
         "has_credit": int(transport.has_credit),
         "tagged": int(tagged(network, transport)),
+        "packet_entries": 1 + int(tagged(network, transport)),
         "stamped": int(stamped(transport)),
         "classes": 1,
     }

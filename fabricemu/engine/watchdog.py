@@ -59,7 +59,8 @@ def _waiting(state: kernel.State, paused: NDArray[np.bool_]) -> Iterator[tuple[i
     for port, traffic_class in np.argwhere(paused):
         out = state.outs[port * fifos + kernel.BULK + traffic_class]
         for index in range(int(out["committed"]), int(out["tail"])):
-            entry = state.entries[int(out["offset"]) + (index & int(out["mask"]))]
+            place = int(out["offset"]) + (index & int(out["mask"]))
+            entry = state.entries[int(state.places[place])]
             yield int(port), int(traffic_class), int(entry["time"]), int(entry["bytes"])
 
 

@@ -17,10 +17,10 @@ def notify(state, part, host, p, qp, now):
     last = record["last_cnp"]
     if last != NONE and now - last < state.parameters[0]["cnp_interval"]:
         return
-    slot = control.push(state, part, p, CNP, qp, state.receivers[qp]["dst"])
-    if slot == NONE:
+    packet = control.push(state, part, p, CNP, qp, state.receivers[qp]["dst"])
+    if packet == NONE:
         return
-    state.entries[slot]["bytes"] = state.config[0]["cnp_bytes"]
+    state.entries[packet]["bytes"] = state.config[0]["cnp_bytes"]
     record["last_cnp"] = now
     host["cnps"] += 1
 

@@ -5,13 +5,13 @@ from fabricemu.kernels.state import CE
 
 
 @device
-def on_ack(state, qp, n, slot):
+def on_ack(state, qp, n, packet):
     """Count what one acknowledgement tells; adapt once a window."""
     record = state.dctcp[qp]
     sender = state.senders[qp]
     parameters = state.parameters[0]
     record["acked"] += n
-    if state.entries[slot]["flags"] & CE:
+    if state.entries[packet]["flags"] & CE:
         record["marked"] += n
     if sender["una"] < record["mark_end"] or record["acked"] == 0:
         return

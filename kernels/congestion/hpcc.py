@@ -14,10 +14,10 @@ def line_bytes(state, qp):
 
 
 @device
-def busiest(state, qp, slot):
+def busiest(state, qp, packet):
     """Return utilisation and interval of the busiest hop; interval 0 if none can be told."""
     record = state.hpcc[qp]
-    words, old = state.stamps[slot], state.hpcc_stamps[qp]
+    words, old = state.stamps[packet], state.hpcc_stamps[qp]
     rtt = state.parameters[0]["rtt"]
     most = -1.0
     interval = 0
@@ -36,9 +36,9 @@ def busiest(state, qp, slot):
 
 
 @device
-def keep(state, qp, slot):
+def keep(state, qp, packet):
     """Remember the stamps of an acknowledgement."""
-    words, old = state.stamps[slot], state.hpcc_stamps[qp]
+    words, old = state.stamps[packet], state.hpcc_stamps[qp]
     count = words[0]
     for k in range(1, 1 + STAMP_WORDS * count):
         old[k] = words[k]
@@ -46,18 +46,18 @@ def keep(state, qp, slot):
 
 
 @device
-def on_ack(state, host, qp, slot, now):
+def on_ack(state, host, qp, packet, now):
     """Adapt the window, and once a round trip its reference."""
     record = state.hpcc[qp]
     sender = state.senders[qp]
-    if record["stamps"] != state.stamps[slot, 0]:
-        keep(state, qp, slot)
+    if record["stamps"] != state.stamps[packet, 0]:
+        keep(state, qp, packet)
         record["update"] = sender["nxt"]
         return
-    utilisation, tau = busiest(state, qp, slot)
+    utilisation, tau = busiest(state, qp, packet)
     if tau > 0:
         adapt(state, qp, utilisation, tau)
-    keep(state, qp, slot)
+    keep(state, qp, packet)
     apply(state, host, qp, now)
 
 

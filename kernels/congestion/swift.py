@@ -2,6 +2,7 @@
 
 import math
 
+from fabricemu.kernels import extras
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.transport import pace
 
@@ -31,13 +32,13 @@ def apply(state, host, qp, now):
 
 
 @device
-def on_ack(state, host, qp, n, slot, now):
+def on_ack(state, host, qp, n, packet, now):
     """Adapt the window to the delay of the acknowledged packet."""
     record = state.swift[qp]
     parameters = state.parameters[0]
     if n > 0:
         record["losses"] = 0
-    delay = now - state.tags[slot]["echo"]
+    delay = now - extras.tag(state, packet)["echo"]
     record["rtt"] = delay
     cwnd = record["cwnd"]
     aim = target(state, qp, cwnd)

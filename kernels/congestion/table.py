@@ -6,15 +6,15 @@ from fabricemu.kernels.state import DCQCN, DCTCP, HPCC, SWIFT
 
 
 @device
-def on_ack(state, host, qp, n, slot, now):
+def on_ack(state, host, qp, n, packet, now):
     """Handle an ACK or NACK that acknowledges ``n`` packets."""
     control = state.config[0]["control"]
     if control == DCTCP:
-        dctcp.on_ack(state, qp, n, slot)
+        dctcp.on_ack(state, qp, n, packet)
     elif control == SWIFT:
-        swift.on_ack(state, host, qp, n, slot, now)
+        swift.on_ack(state, host, qp, n, packet, now)
     elif control == HPCC:
-        hpcc.on_ack(state, host, qp, slot, now)
+        hpcc.on_ack(state, host, qp, packet, now)
 
 
 @device

@@ -1,6 +1,7 @@
 """The port that a packet takes out of a switch (docs/ethernet.md, Path choice)."""
 
 import numpy as np
+from fabricemu.kernels import extras
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.paths import adaptive, flowlet
 from fabricemu.kernels.random import fold, pick
@@ -8,9 +9,9 @@ from fabricemu.kernels.state import ADAPTIVE, DATA, ECMP, NONE, ROUND_ROBIN, SCA
 
 
 @inlined
-def route(state, d, dev, source, now):
+def route(state, d, dev, packet, now):
     """Return the output port of a packet, or NONE if no way leads to its address."""
-    address = np.int64(state.entries[source]["dst"])
+    address = np.int64(state.entries[packet]["dst"])
     first = np.int64(dev["first_port"])
     if state.switches[d]["table"] == 1 and dev["kind"] != SCALE_UP:
         edge = state.edge[address]
@@ -36,7 +37,7 @@ def route(state, d, dev, source, now):
         ports = np.int64(NONE)
     if count == 1:
         return member(state, first, start, ports, 0)
-    return among(state, d, source, turn, first, start, ports, count, now)
+    return among(state, d, packet, turn, first, start, ports, count, now)
 
 
 @inlined
@@ -48,36 +49,36 @@ def member(state, first, start, ports, k):
 
 
 @device
-def flow_key(state, source):
+def flow_key(state, packet):
     """Return what the hash of a packet's path is of: its queue pair, entropy and direction."""
-    entry = state.entries[source]
+    entry = state.entries[packet]
     other = 1
     if entry["kind"] == DATA or entry["kind"] == TRIMMED:
         other = 0
     if state.config[0]["tagged"] == 1:
-        other += 2 * np.int64(state.tags[source]["entropy"])
+        other += 2 * np.int64(extras.tag(state, packet)["entropy"])
     return np.int64(entry["qp"]), other
 
 
 @device
-def among(state, d, source, turn, first, start, ports, count, now):
+def among(state, d, packet, turn, first, start, ports, count, now):
     """Return one of several candidates."""
     if state.config[0]["flowlet_gap"] == 0:
-        return fresh(state, d, source, turn, first, start, ports, count, now)
-    qp, other = flow_key(state, source)
+        return fresh(state, d, packet, turn, first, start, ports, count, now)
+    qp, other = flow_key(state, packet)
     entry = flowlet.entry(state, d, qp, other)
     found = flowlet.current(state, entry, now)
     if found != NONE:
         for k in range(count):
             if member(state, first, start, ports, k) == found:
                 return found
-    found = fresh(state, d, source, turn, first, start, ports, count, now)
+    found = fresh(state, d, packet, turn, first, start, ports, count, now)
     state.flowlets[entry]["port"] = found
     return found
 
 
 @device
-def fresh(state, d, source, turn, first, start, ports, count, now):
+def fresh(state, d, packet, turn, first, start, ports, count, now):
     """Make the device's choice."""
     dev = state.devices[d]
     choice = dev["choice"]
@@ -86,7 +87,7 @@ def fresh(state, d, source, turn, first, start, ports, count, now):
         state.turns[turn] = offset + 1
         return member(state, first, start, ports, offset)
     if choice == ECMP:
-        qp, other = flow_key(state, source)
+        qp, other = flow_key(state, packet)
         h = fold(fold(dev["path_seed"], qp), other)
     else:
         h = fold(dev["path_seed"], dev["counter"])

@@ -1,7 +1,7 @@
 """A port of a switch: what arrives for it, and what departs from it (docs/ethernet.md 6)."""
 
 import numpy as np
-from fabricemu.kernels import ring
+from fabricemu.kernels import extras, pool, ring
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.random import at_instant, fold
 from fabricemu.kernels.state import BULK, CONTROL, NONE, Exit
@@ -19,37 +19,31 @@ LOSSLESS_DROP = int(Exit.LOSSLESS_DROP)
 
 
 @inlined
-def control(state, part, d, p, source, now):
+def control(state, part, d, p, packet, now):
     """Give a control packet to port ``p``."""
-    slot = ring.push(state, part, p * state.config[0]["fifos"])
-    if slot == NONE:
-        return
-    ring.copy_packet(state, source, slot)
-    wire.start_or_wait(state, part, d, p, CONTROL, slot, now)
+    ring.push(state, part, p * state.config[0]["fifos"], packet)
+    wire.start_or_wait(state, part, d, p, CONTROL, packet, now)
 
 
 @inlined
-def data(state, part, d, i, p, source, now):
+def data(state, part, d, i, p, packet, now):
     """Give a data packet that came in by port ``i`` to port ``p``."""
-    entry = state.entries[source]
+    entry = state.entries[packet]
     c = np.int64(queue.class_of(entry))
     record = queue.of(state, p, c)
     if state.ports[p]["free_at"] <= now and record["paused"] == 0:
-        slot = ring.push(state, part, p * state.config[0]["fifos"] + BULK + c)
-        if slot == NONE:
-            return
-        ring.copy_packet(state, source, slot)
-        wire.start(state, part, d, p, BULK + c, slot, now)
+        ring.push(state, part, p * state.config[0]["fifos"] + BULK + c, packet)
+        wire.start(state, part, d, p, BULK + c, packet, now)
         wire.schedule(state, d, p, now)
         return
     size = np.int64(entry["bytes"])
     limit = state.limits[p]["limit"]
     if limit >= 0 and queue.queued(state, p, c, now) + size > limit:
-        refuse(state, part, d, i, p, source, now)
+        refuse(state, part, d, i, p, packet, now)
     elif full(state, d, record, c, size):
-        trim_or_drop(state, part, d, p, source, now)
+        trim_or_drop(state, part, d, p, packet, now)
     else:
-        keep(state, part, d, i, p, source, now)
+        keep(state, part, d, i, p, packet, now)
 
 
 @device
@@ -62,20 +56,18 @@ def full(state, d, record, c, size):
 
 
 @device
-def refuse(state, part, d, i, p, source, now):
+def refuse(state, part, d, i, p, packet, now):
     """Drop or trim where the queue is full: the newcomer, or by a coin the newest that waits."""
     config = state.config[0]
-    c = np.int64(queue.class_of(state.entries[source]))
+    c = np.int64(queue.class_of(state.entries[packet]))
     alone = state.switches[d]["pool"] < 0 and queue.of(state, p, c)["waiting"] > 0
     if config["trim_bytes"] > 0 and alone:
         first = state.devices[d]["first_port"]
         seed = state.switches[d]["trim_seed"]
         if fold(fold(at_instant(seed, now), p - first), i - first) & 1 == 1:
-            out = state.outs[p * config["fifos"] + BULK + c]
-            newest = out["offset"] + ((out["tail"] - 1) & out["mask"])
+            newest = ring.drop_newest(state, p * config["fifos"] + BULK + c)
             by = state.entries[newest]["time"]
             size = np.int64(state.entries[newest]["bytes"])
-            out["tail"] -= 1
             state.ports[p]["waiting_bytes"] -= size
             queue.of(state, p, c)["waiting"] -= size
             account_pause(state, p, c, newest, now)
@@ -83,26 +75,27 @@ def refuse(state, part, d, i, p, source, now):
                 buffer.release(state, d, by, c, size)
                 pause.check_resume(state, part, d, by, c, now)
             trimming.trim(state, part, d, p, newest, now)
-            keep(state, part, d, i, p, source, now)
+            keep(state, part, d, i, p, packet, now)
             return
-    trim_or_drop(state, part, d, p, source, now)
+    trim_or_drop(state, part, d, p, packet, now)
 
 
 @device
-def trim_or_drop(state, part, d, p, source, now):
+def trim_or_drop(state, part, d, p, packet, now):
     """Refuse an arriving packet."""
     if state.config[0]["trim_bytes"] > 0:
-        trimming.trim(state, part, d, p, source, now)
+        trimming.trim(state, part, d, p, packet, now)
     else:
         state.limits[p]["drops"] += 1
+        pool.give(state, part, packet)
 
 
 @inlined
-def keep(state, part, d, i, p, source, now):
+def keep(state, part, d, i, p, packet, now):
     """Charge a packet and let it wait."""
     config = state.config[0]
-    c = np.int64(queue.class_of(state.entries[source]))
-    size = np.int64(state.entries[source]["bytes"])
+    c = np.int64(queue.class_of(state.entries[packet]))
+    size = np.int64(state.entries[packet]["bytes"])
     if config["charged"] == 1 and not buffer.charge(state, d, i, c, size):
         share = state.parts[part]
         share["status"] = LOSSLESS_DROP
@@ -110,11 +103,8 @@ def keep(state, part, d, i, p, source, now):
         share["lossless_class"] = c
         state.limits[p]["drops"] += 1
         return
-    slot = ring.push(state, part, p * config["fifos"] + BULK + c)
-    if slot == NONE:
-        return
-    ring.copy_packet(state, source, slot)
-    entry = state.entries[slot]
+    ring.push(state, part, p * config["fifos"] + BULK + c, packet)
+    entry = state.entries[packet]
     entry["time"] = i
     if config["ecn_at_enqueue"] == 1:
         first = state.devices[d]["first_port"]
@@ -122,7 +112,7 @@ def keep(state, part, d, i, p, source, now):
         roll = fold(fold(seed, p - first), 1 + i - first)
         marking.mark(state, p, entry, queue.of(state, p, c)["waiting"] + size, roll)
     if config["fifos"] > config["classes"] + 1:
-        state.tags[slot]["pause"] -= queue.paused_for(queue.of(state, p, c), now)
+        extras.tag(state, packet)["pause"] -= queue.paused_for(queue.of(state, p, c), now)
     queue.of(state, p, c)["waiting"] += size
     wire.count(state, p, size)
     wire.schedule(state, d, p, now)
@@ -131,10 +121,10 @@ def keep(state, part, d, i, p, source, now):
 
 
 @device
-def account_pause(state, p, c, slot, now):
+def account_pause(state, p, c, packet, now):
     """Add to a packet's tag how long its class was paused while it waited here."""
     if state.config[0]["fifos"] > state.config[0]["classes"] + 1:
-        state.tags[slot]["pause"] += queue.paused_for(queue.of(state, p, c), now)
+        extras.tag(state, packet)["pause"] += queue.paused_for(queue.of(state, p, c), now)
 
 
 @inlined
@@ -145,24 +135,24 @@ def depart(state, part, d, p, now):
         return
     config = state.config[0]
     out = state.outs[p * config["fifos"] + fifo]
-    slot = out["offset"] + (out["committed"] & out["mask"])
-    entry = state.entries[slot]
+    packet = ring.at(state, out, out["committed"])
+    entry = state.entries[packet]
     size = np.int64(entry["bytes"])
     if fifo <= config["classes"]:
         state.ports[p]["waiting_bytes"] -= size
     if fifo == CONTROL:
         state.egress[p]["control_waiting"] -= size
     elif fifo <= config["classes"]:
-        leave(state, part, d, p, slot, now)
-    wire.start(state, part, d, p, fifo, slot, now)
+        leave(state, part, d, p, packet, now)
+    wire.start(state, part, d, p, fifo, packet, now)
     wire.schedule(state, d, p, now)
 
 
 @inlined
-def leave(state, part, d, p, slot, now):
+def leave(state, part, d, p, packet, now):
     """Take a data packet out of its queue: mark it, give its charge back."""
     config = state.config[0]
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     size = np.int64(entry["bytes"])
     c = np.int64(queue.class_of(entry))
     record = queue.of(state, p, c)
@@ -173,7 +163,7 @@ def leave(state, part, d, p, slot, now):
         local = p - state.devices[d]["first_port"]
         roll = fold(at_instant(state.switches[d]["mark_seed"], now), local)
         marking.mark(state, p, entry, record["waiting"], roll)
-    account_pause(state, p, c, slot, now)
+    account_pause(state, p, c, packet, now)
     if config["charged"] == 1:
         by = entry["time"]
         buffer.release(state, d, by, c, size)

@@ -1,7 +1,7 @@
 """Priority flow control (IEEE 802.1Qbb): pause frames sent, received and obeyed."""
 
 import numpy as np
-from fabricemu.kernels import ring
+from fabricemu.kernels import extras, pool, ring
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.state import AT_ONCE, NONE, PAUSE
 from fabricemu.kernels.switch import buffer, queue, wire
@@ -46,11 +46,12 @@ def check_resume(state, part, d, i, c, now):
 def send(state, part, d, i, c, flags, now):
     """Send a pause frame, or with AT_ONCE a resume frame, out of port ``i``."""
     fifo = state.config[0]["fifos"] - 1
-    slot = ring.push(state, part, i * state.config[0]["fifos"] + fifo)
-    if slot == NONE:
+    packet = pool.take(state, part)
+    if packet == NONE:
         return
-    ring.clear_extras(state, slot)
-    entry = state.entries[slot]
+    ring.push(state, part, i * state.config[0]["fifos"] + fifo, packet)
+    extras.clear(state, packet)
+    entry = state.entries[packet]
     entry["time"] = 0
     entry["sent"] = now
     entry["qp"] = 0
@@ -59,13 +60,13 @@ def send(state, part, d, i, c, flags, now):
     entry["bytes"] = state.config[0]["pause_bytes"]
     entry["kind"] = PAUSE
     entry["flags"] = flags
-    wire.start_or_wait(state, part, d, i, fifo, slot, now)
+    wire.start_or_wait(state, part, d, i, fifo, packet, now)
 
 
 @device
-def obey(state, part, p, slot, now):
+def obey(state, part, p, packet, now):
     """Note a frame that came in by port ``p``; return whether its class may go again."""
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     c = np.int64(entry["psn"])
     record = queue.of(state, p, c)
     if entry["flags"] & AT_ONCE == 0:

@@ -4,6 +4,7 @@ Deficit round robin is that of Shreedhar and Varghese, SIGCOMM 1995.
 """
 
 import numpy as np
+from fabricemu.kernels import ring
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.state import BULK, CONTROL, NONE
 from fabricemu.kernels.switch import queue
@@ -12,9 +13,9 @@ EMPTY, HELD = 0, -1  # in place of the first packet's bytes: nothing there, or p
 
 
 @inlined
-def has_waiting(state, ring):
+def has_waiting(state, fifo):
     """Return whether something waits in a ring."""
-    return state.outs[ring]["committed"] < state.outs[ring]["tail"]
+    return state.outs[fifo]["committed"] < state.outs[fifo]["tail"]
 
 
 @inlined
@@ -39,13 +40,13 @@ def choose(state, part, p):
 @device
 def head_bytes(state, p, c):
     """Return the bytes of the first packet of a class, EMPTY or HELD."""
-    ring = p * state.config[0]["fifos"] + BULK + c
-    if not has_waiting(state, ring):
+    fifo = p * state.config[0]["fifos"] + BULK + c
+    if not has_waiting(state, fifo):
         return EMPTY
     if queue.of(state, p, c)["paused"] == 1:
         return HELD
-    out = state.outs[ring]
-    return np.int64(state.entries[out["offset"] + (out["committed"] & out["mask"])]["bytes"])
+    out = state.outs[fifo]
+    return np.int64(state.entries[ring.at(state, out, out["committed"])]["bytes"])
 
 
 @device

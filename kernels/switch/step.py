@@ -1,6 +1,6 @@
 """One window of a switch: departures before arrivals, in the order of time."""
 
-from fabricemu.kernels import order
+from fabricemu.kernels import order, pool
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.paths import choose
 from fabricemu.kernels.state import DATA, INF, LOST, NONE, PAUSE
@@ -11,22 +11,26 @@ from fabricemu.kernels.switch import departures, output, pause
 def arrive(state, part, d, item, now):
     """Handle one arrival."""
     dev = state.devices[d]
-    source = item >> order.PORT_BITS
+    packet = item >> order.PORT_BITS
     i = dev["first_port"] + (item & order.PORT_MASK)
-    kind = state.entries[source]["kind"]
+    kind = state.entries[packet]["kind"]
     if kind == LOST:
+        pool.give(state, part, packet)
         return
     if kind == PAUSE:
-        if pause.obey(state, part, i, source, now) and state.ports[i]["free_at"] <= now:
+        resumed = pause.obey(state, part, i, packet, now)
+        pool.give(state, part, packet)
+        if resumed and state.ports[i]["free_at"] <= now:
             output.depart(state, part, d, i, now)
         return
-    p = choose.route(state, d, dev, source, now)
+    p = choose.route(state, d, dev, packet, now)
     if p == NONE:
         state.egress[i]["lost"] += 1
+        pool.give(state, part, packet)
     elif kind == DATA:
-        output.data(state, part, d, i, p, source, now)
+        output.data(state, part, d, i, p, packet, now)
     else:
-        output.control(state, part, d, p, source, now)
+        output.control(state, part, d, p, packet, now)
 
 
 @device

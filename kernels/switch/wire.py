@@ -9,10 +9,10 @@ from fabricemu.kernels.switch import departures
 
 
 @inlined
-def start(state, part, d, p, fifo, slot, now):
+def start(state, part, d, p, fifo, packet, now):
     """Put an entry of a FIFO of port ``p`` on the wire; what waits goes on when it is free."""
     config = state.config[0]
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     limit = state.limits[p]
     limit["serving"] = 0
     state.outs[p * config["fifos"] + fifo]["committed"] += 1
@@ -20,8 +20,8 @@ def start(state, part, d, p, fifo, slot, now):
         limit["serving"] = entry["bytes"]
         state.egress[p]["serving_class"] = fifo - BULK
         if config["stamped"] == 1:
-            stamp(state, p, slot, now)
-    port.transmit(state, part, p, slot, now)
+            stamp(state, p, packet, now)
+    port.transmit(state, part, p, packet, now)
     if fifo > config["classes"]:
         entry["time"] += config["pause_response"]
     elif config["lossy"] == 1:
@@ -29,9 +29,9 @@ def start(state, part, d, p, fifo, slot, now):
 
 
 @device
-def stamp(state, p, slot, now):
+def stamp(state, p, packet, now):
     """Add what HPCC wants to know of this hop (INT, SIGCOMM 2019 section 3)."""
-    words = state.stamps[slot]
+    words = state.stamps[packet]
     count = words[0]
     if count == MAX_STAMPS:
         return
@@ -59,13 +59,13 @@ def lose(state, d, p, entry, now):
 
 
 @inlined
-def start_or_wait(state, part, d, p, fifo, slot, now):
+def start_or_wait(state, part, d, p, fifo, packet, now):
     """Start a control or pause frame just pushed if the wire is free, else let it wait."""
     # A scheduled port with a free wire departs at this instant; what waits there is first.
     if state.ports[p]["free_at"] <= now and state.egress[p]["scheduled"] == 0:
-        start(state, part, d, p, fifo, slot, now)
+        start(state, part, d, p, fifo, packet, now)
     elif fifo == CONTROL:
-        size = np.int64(state.entries[slot]["bytes"])
+        size = np.int64(state.entries[packet]["bytes"])
         state.egress[p]["control_waiting"] += size
         count(state, p, size)
     schedule(state, d, p, now)

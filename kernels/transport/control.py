@@ -1,6 +1,6 @@
 """Control packets of a NIC."""
 
-from fabricemu.kernels import ring
+from fabricemu.kernels import extras, pool, ring
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.state import CONTROL, NONE
 
@@ -9,11 +9,12 @@ from fabricemu.kernels.state import CONTROL, NONE
 def push(state, part, p, kind, qp, dst):
     """Return a new control packet in the FIFO of port ``p``, or NONE if memory is full."""
     config = state.config[0]
-    slot = ring.push(state, part, config["fifos"] * p + CONTROL)
-    if slot == NONE:
-        return slot
-    ring.clear_extras(state, slot)
-    entry = state.entries[slot]
+    packet = pool.take(state, part)
+    if packet == NONE:
+        return packet
+    ring.push(state, part, config["fifos"] * p + CONTROL, packet)
+    extras.clear(state, packet)
+    entry = state.entries[packet]
     entry["time"] = 0
     entry["sent"] = 0
     entry["qp"] = qp
@@ -22,17 +23,17 @@ def push(state, part, p, kind, qp, dst):
     entry["bytes"] = config["ack_bytes"]
     entry["kind"] = kind
     entry["flags"] = 0
-    return slot
+    return packet
 
 
 @device
-def echo(state, source, slot):
+def echo(state, source, packet):
     """Tell the sender which packet this answers: when it was sent, by which path, and marks."""
     config = state.config[0]
     if config["tagged"] == 1:
-        tag, question = state.tags[slot], state.tags[source]
+        tag, question = extras.tag(state, packet), extras.tag(state, source)
         tag["echo"] = state.entries[source]["sent"]
         tag["entropy"] = question["entropy"]
         tag["trigger"] = state.entries[source]["psn"]
     if config["stamped"] == 1:
-        ring.copy_stamps(state, source, slot)
+        extras.copy_stamps(state, source, packet)

@@ -4,7 +4,7 @@ Lists of queue pairs are linked by number in ``uec_receivers``; a pacer serves a
 """
 
 import numpy as np
-from fabricemu.kernels import clock
+from fabricemu.kernels import clock, extras
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.state import NONE, PULL, RTS
 from fabricemu.kernels.transport import control
@@ -42,10 +42,10 @@ def target(state, qp):
 
 
 @device
-def on_pull(state, slot):
+def on_pull(state, packet):
     """Take in a grant."""
-    qp = np.int64(state.entries[slot]["qp"])
-    granted = state.tags[slot]["stamp"]
+    qp = np.int64(state.entries[packet]["qp"])
+    granted = extras.tag(state, packet)["stamp"]
     record = state.uec_senders[qp]
     leave_speculation(state, qp)
     if granted > record["pulled"]:
@@ -58,9 +58,9 @@ def on_pull(state, slot):
 def ask(state, part, qp):
     """Send an RTS: demand that no data packet carries."""
     sender = state.senders[qp]
-    slot = control.push(state, part, sender["port"], RTS, qp, sender["dst"])
-    if slot != NONE:
-        state.tags[slot]["stamp"] = target(state, qp)
+    packet = control.push(state, part, sender["port"], RTS, qp, sender["dst"])
+    if packet != NONE:
+        extras.tag(state, packet)["stamp"] = target(state, qp)
 
 
 # the receiver
@@ -170,11 +170,11 @@ def serve_idle(state, part, p, pacer):
 @device
 def pull(state, part, p, qp):
     """Send a grant."""
-    slot = control.push(state, part, p, PULL, qp, state.receivers[qp]["dst"])
-    if slot == NONE:
+    packet = control.push(state, part, p, PULL, qp, state.receivers[qp]["dst"])
+    if packet == NONE:
         return
     record = state.uec_receivers[qp]
-    tag = state.tags[slot]
+    tag = extras.tag(state, packet)
     tag["stamp"] = record["granted"]
     tag["entropy"] = record["pulls"]
     record["pulls"] = (record["pulls"] + 1) % PULL_ENTROPIES

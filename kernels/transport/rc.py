@@ -102,9 +102,9 @@ def set_deadline(state, host, qp, deadline):
 
 
 @device
-def on_ack(state, host, slot, now):
+def on_ack(state, host, packet, now):
     """Update the sender; return by how many packets ``una`` moved, -1 if it is outdated."""
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     qp = np.int64(entry["qp"])
     sender = state.senders[qp]
     expected = np.int64(entry["psn"])
@@ -172,71 +172,71 @@ def expires(state, host, qp, now):
 def acknowledge(state, part, p, qp, kind, source):
     """Answer a packet by an ACK or NACK."""
     receiver = state.receivers[qp]
-    slot = control.push(state, part, p, kind, qp, receiver["dst"])
-    if slot == NONE:
+    packet = control.push(state, part, p, kind, qp, receiver["dst"])
+    if packet == NONE:
         return
     if kind == ACK:
         receiver["since_ack"] = 0
     config = state.config[0]
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     if config["receiver"] != IN_ORDER and receiver["highest"] > receiver["expected"]:
         entry["sent"] = bits.window(
             state.marked, bit_base(state, qp), config["reorder"] - 1, receiver["expected"] + 1
         )
     entry["psn"] = receiver["expected"]
     entry["flags"] = state.entries[source]["flags"] & CE
-    control.echo(state, source, slot)
+    control.echo(state, source, packet)
 
 
 @device
-def count_for_ack(state, qp, slot):
+def count_for_ack(state, qp, packet):
     """Count a packet towards the next acknowledgement."""
     step = 1
     if state.config[0]["ack_in_bytes"] == 1:
-        step = np.int64(state.entries[slot]["bytes"])
+        step = np.int64(state.entries[packet]["bytes"])
     state.receivers[qp]["since_ack"] += step
 
 
 @device
-def repeat(state, part, host, p, qp, slot):
+def repeat(state, part, host, p, qp, packet):
     """Answer a duplicate."""
     host["duplicates"] += 1
-    acknowledge(state, part, p, qp, ACK, slot)
+    acknowledge(state, part, p, qp, ACK, packet)
 
 
 @device
-def refuse(state, part, host, p, qp, slot):
+def refuse(state, part, host, p, qp, packet):
     """Discard a packet too far ahead; complain once until the gap is closed."""
     host["discards"] += 1
     receiver = state.receivers[qp]
-    ahead = np.int64(state.entries[slot]["psn"]) - receiver["expected"]
+    ahead = np.int64(state.entries[packet]["psn"]) - receiver["expected"]
     receiver["depth"] = max(receiver["depth"], ahead)
     if receiver["nacked"] == 0:
         receiver["nacked"] = 1
         host["nacks"] += 1
-        acknowledge(state, part, p, qp, NACK, slot)
+        acknowledge(state, part, p, qp, NACK, packet)
 
 
 @device
-def receive_in_order(state, part, host, p, slot):
+def receive_in_order(state, part, host, p, packet):
     """Handle data at a go-back-N receiver; return the message it completed, or NONE."""
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     qp = np.int64(entry["qp"])
     receiver = state.receivers[qp]
     psn = np.int64(entry["psn"])
     expected = receiver["expected"]
     if psn < expected:
-        repeat(state, part, host, p, qp, slot)
+        repeat(state, part, host, p, qp, packet)
         return np.int64(NONE)
     if psn > expected:
-        refuse(state, part, host, p, qp, slot)
+        refuse(state, part, host, p, qp, packet)
         return np.int64(NONE)
     receiver["expected"] = psn + 1
     receiver["nacked"] = 0
-    count_for_ack(state, qp, slot)
+    count_for_ack(state, qp, packet)
     last = entry["flags"] & LAST
     if last or receiver["since_ack"] >= state.config[0]["ack_every"]:
-        acknowledge(state, part, p, qp, ACK, slot)
+        acknowledge(state, part, p, qp, ACK, packet)
     marked = entry["flags"] & CE
     if last or marked:
         m = messages.of_receiver(state, qp, psn)
@@ -249,9 +249,9 @@ def receive_in_order(state, part, host, p, slot):
 
 
 @device
-def receive_ahead(state, part, host, p, slot):
+def receive_ahead(state, part, host, p, packet):
     """Handle data at a receiver that takes packets out of order, likewise."""
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     qp = np.int64(entry["qp"])
     receiver = state.receivers[qp]
     psn = np.int64(entry["psn"])
@@ -260,10 +260,10 @@ def receive_ahead(state, part, host, p, slot):
     mask = config["reorder"] - 1
     expected = receiver["expected"]
     if config["receiver"] == WINDOW and psn >= expected + config["reorder"]:
-        refuse(state, part, host, p, qp, slot)
+        refuse(state, part, host, p, qp, packet)
         return np.int64(NONE)
     if psn < expected or bits.test(state.marked, base, mask, psn):
-        repeat(state, part, host, p, qp, slot)
+        repeat(state, part, host, p, qp, packet)
         return np.int64(NONE)
     m = messages.of_receiver(state, qp, psn)
     receiver["depth"] = max(receiver["depth"], psn - expected)
@@ -275,14 +275,14 @@ def receive_ahead(state, part, host, p, slot):
         receiver["nacked"] = 0
     receiver["expected"] = expected
     messages.settle(state, qp)
-    count_for_ack(state, qp, slot)
+    count_for_ack(state, qp, packet)
     record = state.messages[m]
     record["received"] += 1
     if entry["flags"] & CE:
         record["marks"] += 1
     whole = record["received"] == record["packets"]
     if whole or receiver["since_ack"] >= config["ack_every"]:
-        acknowledge(state, part, p, qp, ACK, slot)
+        acknowledge(state, part, p, qp, ACK, packet)
     return m if whole else np.int64(NONE)
 
 
@@ -298,17 +298,17 @@ def has(state, qp, psn):
 
 
 @device
-def note_trimmed(state, slot):
+def note_trimmed(state, packet):
     """Count a trimmed header; RC knows no answer to it."""
-    qp = np.int64(state.entries[slot]["qp"])
-    psn = np.int64(state.entries[slot]["psn"])
+    qp = np.int64(state.entries[packet]["qp"])
+    psn = np.int64(state.entries[packet]["psn"])
     if not has(state, qp, psn):
         state.messages[messages.of_receiver(state, qp, psn)]["trims"] += 1
 
 
 @device
-def receive(state, part, host, p, slot):
+def receive(state, part, host, p, packet):
     """Handle a data packet; return the message it completed, or NONE."""
     if state.config[0]["receiver"] == IN_ORDER:
-        return receive_in_order(state, part, host, p, slot)
-    return receive_ahead(state, part, host, p, slot)
+        return receive_in_order(state, part, host, p, packet)
+    return receive_ahead(state, part, host, p, packet)

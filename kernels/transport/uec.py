@@ -1,7 +1,7 @@
 """Ultra Ethernet's reliable unordered delivery (UEC 1.0), as uet-htsim runs it."""
 
 import numpy as np
-from fabricemu.kernels import bits, clock
+from fabricemu.kernels import bits, clock, extras
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.balance import table as balance
 from fabricemu.kernels.congestion import nscc
@@ -168,9 +168,9 @@ def learn_all(state, qp, expected, first, pattern):
 
 
 @device
-def sample(state, qp, slot, now):
+def sample(state, qp, packet, now):
     """Return (whether the round trip of the answered packet counts, the round trip)."""
-    tag = state.tags[slot]
+    tag = extras.tag(state, packet)
     psn = np.int64(tag["trigger"])
     if not is_outstanding(state, qp, psn):
         return False, 0
@@ -179,10 +179,10 @@ def sample(state, qp, slot, now):
 
 
 @device
-def on_ack(state, host, slot, now):
+def on_ack(state, host, packet, now):
     """Handle an ACK up to the program."""
-    entry = state.entries[slot]
-    tag = state.tags[slot]
+    entry = state.entries[packet]
+    tag = extras.tag(state, packet)
     qp = np.int64(entry["qp"])
     record = state.uec_senders[qp]
     config = state.config[0]
@@ -193,7 +193,7 @@ def on_ack(state, host, slot, now):
     record["achieved"] += newly
     record["received"] += newly
     record["ignored"] += newly
-    valid, raw = sample(state, qp, slot, now)
+    valid, raw = sample(state, qp, packet, now)
     delay = record["avg"]
     if valid:
         if config["has_window"] == 1 and raw < record["base_rtt"]:
@@ -211,10 +211,10 @@ def on_ack(state, host, slot, now):
 
 
 @device
-def on_nack(state, slot, now):
+def on_nack(state, packet, now):
     """Handle the NACK of a trimmed packet."""
-    entry = state.entries[slot]
-    tag = state.tags[slot]
+    entry = state.entries[packet]
+    tag = extras.tag(state, packet)
     qp = np.int64(entry["qp"])
     psn = np.int64(tag["trigger"])
     if not is_outstanding(state, qp, psn):
@@ -223,7 +223,7 @@ def on_nack(state, slot, now):
     config = state.config[0]
     last_hop = entry["flags"] & LAST_HOP
     size = messages.frame_bytes(state, messages.of_sender(state, qp, psn), psn)
-    valid, raw = sample(state, qp, slot, now)
+    valid, raw = sample(state, qp, packet, now)
     if config["has_window"] == 1:
         if valid and state.parameters[0]["nack_base"] == 1 and raw < record["base_rtt"]:
             nscc.new_base(state, qp, raw)
@@ -325,27 +325,27 @@ def named(state, qp, first):
 def acknowledge(state, part, p, qp, source, own_base):
     """Acknowledge a packet; the bits begin at itself with ``own_base``."""
     receiver = state.receivers[qp]
-    slot = control.push(state, part, p, ACK, qp, receiver["dst"])
-    if slot == NONE:
+    packet = control.push(state, part, p, ACK, qp, receiver["dst"])
+    if packet == NONE:
         return
     record = state.uec_receivers[qp]
     record["acc"] = 0
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     psn = np.int64(state.entries[source]["psn"])
     first = psn if own_base else max(psn - (ACK_BITS - 1), receiver["expected"] + 1)
     entry["psn"] = receiver["expected"]
     entry["sent"] = named(state, qp, first)
-    control.echo(state, source, slot)
-    tag = state.tags[slot]
+    control.echo(state, source, packet)
+    tag = extras.tag(state, packet)
     tag["base"] = first
     tag["stamp"] = record["total"]
     entry["flags"] = state.entries[source]["flags"] & CE
 
 
 @device
-def receive(state, part, host, p, slot, now):
+def receive(state, part, host, p, packet, now):
     """Handle a data packet; return the message it completed, or NONE."""
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     qp = np.int64(entry["qp"])
     psn = np.int64(entry["psn"])
     config = state.config[0]
@@ -355,10 +355,10 @@ def receive(state, part, host, p, slot, now):
     at_once = entry["flags"] & AT_ONCE != 0
     record["acc"] += size
     if config["has_credit"] == 1:
-        credit.listen(state, host, p, qp, state.tags[slot]["stamp"], False, now)
+        credit.listen(state, host, p, qp, extras.tag(state, packet)["stamp"], False, now)
     if has(state, qp, psn):
         host["duplicates"] += 1
-        acknowledge(state, part, p, qp, slot, marked)
+        acknowledge(state, part, p, qp, packet, marked)
         return np.int64(NONE)
     record["total"] += size
     force = record["begun"] == 0 or at_once or marked
@@ -368,7 +368,7 @@ def receive(state, part, host, p, slot, now):
     m = messages.of_receiver(state, qp, psn)
     force |= accept(state, qp, psn)
     if force or record["acc"] >= config["ack_every"]:
-        acknowledge(state, part, p, qp, slot, marked or at_once)
+        acknowledge(state, part, p, qp, packet, marked or at_once)
     message = state.messages[m]
     message["received"] += 1
     if marked:
@@ -404,14 +404,14 @@ def accept(state, qp, psn):
 
 
 @device
-def receive_trimmed(state, part, host, p, slot, now):
+def receive_trimmed(state, part, host, p, packet, now):
     """Answer the header of a trimmed packet."""
-    entry = state.entries[slot]
+    entry = state.entries[packet]
     qp = np.int64(entry["qp"])
     psn = np.int64(entry["psn"])
     if has(state, qp, psn):
         entry["flags"] &= ALL_FLAGS ^ CE
-        acknowledge(state, part, p, qp, slot, False)
+        acknowledge(state, part, p, qp, packet, False)
         return
     m = messages.of_receiver(state, qp, psn)
     state.messages[m]["trims"] += 1
@@ -420,7 +420,7 @@ def receive_trimmed(state, part, host, p, slot, now):
     if answer == NONE:
         return
     state.entries[answer]["psn"] = state.receivers[qp]["expected"]
-    control.echo(state, slot, answer)
+    control.echo(state, packet, answer)
     state.entries[answer]["flags"] = entry["flags"] & (CE | LAST_HOP)
     if state.config[0]["has_credit"] == 1:
-        credit.listen(state, host, p, qp, state.tags[slot]["stamp"], True, now)
+        credit.listen(state, host, p, qp, extras.tag(state, packet)["stamp"], True, now)
