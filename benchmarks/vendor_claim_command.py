@@ -27,6 +27,7 @@ from fabricemu.spec.units import parse_bytes
 HEAD = ("statement", "workload", "fabric", "mean %", "95 % interval", "claimed", "verdict")
 DEFAULT = Setting()
 FULL_HOSTS = 2000
+SMALLEST = 32  # hosts on two leaves
 
 
 def size_of(context: click.Context, option: click.Parameter, text: str) -> int:
@@ -42,7 +43,7 @@ def size_of(context: click.Context, option: click.Parameter, text: str) -> int:
     "--hosts",
     default=DEFAULT.hosts,
     show_default=True,
-    type=click.IntRange(8),
+    type=click.IntRange(SMALLEST),
     help=f"In four tenants; {FULL_HOSTS} in the claim.",
 )
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="Runs of each.")
@@ -80,8 +81,20 @@ def size_of(context: click.Context, option: click.Parameter, text: str) -> int:
     type=click.Choice(["interleaved", "blocks"]),
     help="Neighbours are of different tenants, or of the same.",
 )
-@click.option("--repeats", default=DEFAULT.repeats, show_default=True, type=click.IntRange(1))
-@click.option("--chunks", default=DEFAULT.chunks, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--repeats",
+    default=DEFAULT.repeats,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Collectives of a tenant, one after another.",
+)
+@click.option(
+    "--chunks",
+    default=DEFAULT.chunks,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Of an all-reduce, in each of its two trees.",
+)
 @click.option(
     "--slow-every",
     default=DEFAULT.slow_every,
@@ -89,7 +102,13 @@ def size_of(context: click.Context, option: click.Parameter, text: str) -> int:
     type=click.IntRange(1),
     help="One of so many NICs of a tenant gets slow.",
 )
-@click.option("--threads", default=DEFAULT.threads, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--threads",
+    default=DEFAULT.threads,
+    show_default=True,
+    type=click.IntRange(1),
+    help="For fabrics that are large enough.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def main(
     seeds: int,
@@ -116,7 +135,7 @@ def compare_all(
 ) -> dict[str, Runs]:
     """Run everything and say how far it is; return the times by workload and fabric."""
     if setting.hosts % TENANTS:
-        near = max(1, round(setting.hosts / TENANTS)) * TENANTS
+        near = round(setting.hosts / TENANTS) * TENANTS
         raise ConfigError(
             f"--hosts {setting.hosts}: expected a multiple of {TENANTS} tenants;"
             f" the nearest valid choice is {near}"

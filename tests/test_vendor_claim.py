@@ -156,7 +156,7 @@ def test_command_prints_json_without_intervals_for_one_seed():
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (("--hosts", "30"), "the nearest valid choice is 32"),
+        (("--hosts", "35"), "the nearest valid choice is 36"),
         (("-f", "ddc"), "expected an Ethernet fabric"),
         (("-f", "clos-sprey"), "did you mean 'clos-spray'"),
         (("--bytes", "4Mi"), "unit 'Mi' is not known"),
