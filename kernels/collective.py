@@ -3,7 +3,7 @@
 import numpy as np
 from fabricemu.kernels import bits, message, nic, work
 from fabricemu.kernels._jit import device
-from fabricemu.kernels.collectives import segment, table
+from fabricemu.kernels.collectives import table
 from fabricemu.kernels.state import FINISH, NONE
 
 NO_WRAP = (1 << 40) - 1  # step sets are not cyclic
@@ -29,8 +29,7 @@ def send(state, part, host, op, piece, s, now):
     """Post the message of one step of a part, if there is one."""
     instance = state.instances[state.ops[op]["instance"]]
     position = np.int64(state.ops[op]["position"])
-    size = segment.length(instance["bytes"], instance["parts"], piece)
-    peer, amount, _ = table.step(instance, position, s, size)
+    peer, amount, _ = table.step(instance, position, piece, s)
     if peer == NONE:
         return
     m = message.create(state, part, amount, now)
@@ -44,7 +43,7 @@ def send(state, part, host, op, piece, s, now):
     record["step"] = s
     record["target"] = peer
     rank = state.members[instance["group"] + peer]
-    first_qp = connection(state, host, rank, piece // instance["chunks"])
+    first_qp = connection(state, host, rank, piece // instance["channel_parts"])
     nic.post(state, part, host, first_qp, m, now)
 
 
@@ -66,13 +65,11 @@ def advance(state, part, host, op, piece, now):
     steps = instance["steps"]
     if s > steps:
         return False
-    parts = instance["parts"]
-    size = segment.length(instance["bytes"], parts, piece)
     at_once = instance["algorithm"] == table.AT_ONCE
     if at_once and s > 0 and progress["received"] < steps:
         return False
     if s > 0 and not at_once:
-        _, _, expects = table.step(instance, position, s - 1, size)
+        _, _, expects = table.step(instance, position, piece, s - 1)
         if expects and not received(state, instance, index, s - 1):
             return False
     if s == steps:

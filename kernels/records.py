@@ -307,7 +307,7 @@ INSTANCE = int64(
     "algorithm",
     "n",
     "parts",
-    "chunks",
+    "channel_parts",  # of each channel
     "bytes",
     "root",
     "steps",

@@ -20,6 +20,7 @@ CELL_PATHS = st.sampled_from((Choice.ROUND_ROBIN, Choice.ADAPTIVE, Choice.SPRAY)
 RANKED = (
     (Collective.ALL_REDUCE, Algorithm.RING),
     (Collective.ALL_REDUCE, Algorithm.HALVING_DOUBLING),
+    (Collective.ALL_REDUCE, Algorithm.DOUBLE_BINARY_TREE),
     (Collective.REDUCE_SCATTER, Algorithm.RING),
     (Collective.ALL_GATHER, Algorithm.RING),
     (Collective.ALL_TO_ALL, Algorithm.SHIFT),

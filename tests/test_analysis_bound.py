@@ -60,6 +60,7 @@ def collective(kind, algorithm, ranks, size, starts=None, **cut):
 CASES = [
     (Collective.ALL_REDUCE, Algorithm.RING),
     (Collective.ALL_REDUCE, Algorithm.HALVING_DOUBLING),
+    (Collective.ALL_REDUCE, Algorithm.DOUBLE_BINARY_TREE),
     (Collective.ALL_GATHER, Algorithm.RING),
     (Collective.REDUCE_SCATTER, Algorithm.RING),
     (Collective.ALL_TO_ALL, Algorithm.SHIFT),
@@ -72,16 +73,24 @@ CASES = [
 @pytest.mark.parametrize(("kind", "algorithm"), CASES)
 @pytest.mark.parametrize("ranks", [1, 2, 3, 4, 7])
 @pytest.mark.parametrize("late", [False, True])
-def test_collective_and_its_expansion_take_the_same_time(kind, algorithm, ranks, late):
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_collective_and_its_expansion_take_the_same_time(kind, algorithm, ranks, late, chunks):
     starts = [37 * rank % 5 * 1000 for rank in range(ranks)] if late else None
     root = {"root": ranks - 1} if kind == Collective.BROADCAST else {}
-    program = collective(kind, algorithm, ranks, 1200, starts, **root)
+    # Cut in six, only every third part has the odd byte.
+    program = collective(kind, algorithm, ranks, 1202, starts, chunks=chunks, **root)
     assert ideal_ps(program, Stub(ranks)) == ideal_ps(expand(program), Stub(ranks))
 
 
 def test_ring_all_reduce_takes_its_steps():
     program = collective(Collective.ALL_REDUCE, Algorithm.RING, 8, 8000)
     assert ideal_ps(program, Stub(8)) == 14 * (100 + 2 * 1000)
+
+
+@pytest.mark.parametrize(("ranks", "depth"), [(2, 1), (3, 2), (8, 3), (9, 4), (100, 7)])
+def test_double_binary_tree_takes_twice_its_depth(ranks, depth):
+    program = collective(Collective.ALL_REDUCE, Algorithm.DOUBLE_BINARY_TREE, ranks, 2000)
+    assert ideal_ps(program, Stub(ranks)) == 2 * depth * (100 + 2 * 1000)
 
 
 def test_largest_part_decides():

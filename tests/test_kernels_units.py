@@ -254,21 +254,22 @@ def test_timers_come_in_order_of_time_then_item(steps):
 
 
 @njit
-def collective_step(instances, position, step, size):
-    return table.step(instances[0], position, step, size)
+def collective_step(instances, position, piece, step):
+    return table.step(instances[0], position, piece, step)
 
 
 @pytest.mark.parametrize(("kind", "algorithm"), RANKED, ids=lambda value: value.name.lower())
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 7, 8, 13, 16, 33])
-def test_steps_of_the_kernels_are_those_of_the_schedule(kind, algorithm, n):
+@pytest.mark.parametrize("part", [0, 1])
+def test_steps_of_the_kernels_are_those_of_the_schedule(kind, algorithm, n, part):
     schedule = Schedule(kind, algorithm, n, bytes=1001, chunks=2, root=n // 3)
     instances = np.zeros(1, INSTANCE)
-    instances["kind"], instances["algorithm"] = kind, algorithm
-    instances["n"], instances["root"], instances["steps"] = n, n // 3, schedule.rounds
+    for name in ("kind", "algorithm", "n", "parts", "bytes", "root"):
+        instances[name] = getattr(schedule, name)
+    instances["steps"] = schedule.rounds
     for step in range(schedule.rounds):
-        exchange = schedule.exchange(step, part=1)
-        size = schedule.part_bytes(1)
-        found = [collective_step(instances, position, step, size) for position in range(n)]
+        exchange = schedule.exchange(step, part)
+        found = [collective_step(instances, position, part, step) for position in range(n)]
         assert [peer for peer, _, _ in found] == exchange.peer.tolist()
         sent = [amount for peer, amount, _ in found if peer != NONE]
         assert sent == exchange.bytes[exchange.peer != NONE].tolist()

@@ -83,6 +83,23 @@ def test_ring_all_reduce_takes_its_steps_one_after_another(n, packets):
     assert found.outcome.op_finish_ps.tolist() == [expected] * n
 
 
+@pytest.mark.parametrize(("n", "depth"), [(4, 2), (7, 3), (8, 3), (16, 4)])
+def test_double_binary_tree_in_chunks_pays_for_its_depth_once(n, depth):
+    packets = 64
+    program = builders.collective(
+        Collective.ALL_REDUCE,
+        Algorithm.DOUBLE_BINARY_TREE,
+        n,
+        packets * FULL,
+        chunks=packets // 2,  # of a packet for each tree
+    )
+    found = run(builders.star(n), builders.transport(), program)
+    # Who has two children receives half of the buffer from each, from its parent, and as a leaf.
+    busiest = 2 * packets * TX
+    last = found.outcome.op_finish_ps.max()
+    assert busiest < last <= busiest + 2 * depth * alone(1, 2)
+
+
 @pytest.mark.parametrize("sources", [2, 7])
 def test_incast_keeps_the_last_wire_busy_from_first_to_last_packet(sources):
     packets = 50

@@ -149,6 +149,7 @@ def test_ring_all_reduce_takes_two_rounds_less_two_steps(n: int) -> None:
     ("kind", "algorithm", "factor"),
     [
         (Collective.ALL_REDUCE, Algorithm.RING, 2),
+        (Collective.ALL_REDUCE, Algorithm.DOUBLE_BINARY_TREE, 2),
         (Collective.REDUCE_SCATTER, Algorithm.RING, 1),
         (Collective.ALL_GATHER, Algorithm.RING, 1),
         (Collective.ALL_TO_ALL, Algorithm.SHIFT, 1),

@@ -1,5 +1,7 @@
 """Each collective computes what it says, with the messages that the model's table gives."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -20,10 +22,10 @@ every_way = pytest.mark.parametrize(("kind", "way"), WAYS, ids=lambda value: val
 every_size = pytest.mark.parametrize("n", SIZES)
 
 
-def run(schedule, held, merge):
-    """Move segments along all rounds; ``held[i][segment]`` is a set of contributions."""
+def run(schedule, held, merge, part=0):
+    """Move segments of a part along all rounds; ``held[i][segment]`` is a set of contributions."""
     for step in range(schedule.rounds):
-        exchange = schedule.exchange(step)
+        exchange = schedule.exchange(step, part)
         sent = {}
         for i in range(schedule.n):
             if exchange.peer[i] != NONE:
@@ -40,24 +42,26 @@ def run(schedule, held, merge):
 
 @every_size
 @pytest.mark.parametrize("way", ALGORITHMS[Collective.ALL_REDUCE], ids=lambda way: way.name)
-def test_all_reduce_leaves_every_contribution_everywhere(way, n):
-    schedule = Schedule(Collective.ALL_REDUCE, way, n, 1000)
+@pytest.mark.parametrize("part", [0, 1])
+def test_all_reduce_leaves_every_contribution_everywhere(way, n, part):
+    schedule = Schedule(Collective.ALL_REDUCE, way, n, 1000, chunks=2)
     held = [[{i}] * schedule.segments for i in range(n)]
-    held = run(schedule, held, set.union)
+    held = run(schedule, held, set.union, part)
     assert all(segment == set(range(n)) for position in held for segment in position)
 
 
 @every_size
 @pytest.mark.parametrize("way", ALGORITHMS[Collective.ALL_REDUCE], ids=lambda way: way.name)
-def test_all_reduce_adds_no_contribution_twice(way, n):
-    schedule = Schedule(Collective.ALL_REDUCE, way, n, 1000)
+@pytest.mark.parametrize("part", [0, 1])
+def test_all_reduce_adds_no_contribution_twice(way, n, part):
+    schedule = Schedule(Collective.ALL_REDUCE, way, n, 1000, chunks=2)
 
     def add_or_replace(old, new):
         # Disjoint sets are partial sums to add, a full sum replaces; all else counts twice.
         assert not old & new or new == set(range(n))
         return old | new
 
-    run(schedule, [[{i}] * schedule.segments for i in range(n)], add_or_replace)
+    run(schedule, [[{i}] * schedule.segments for i in range(n)], add_or_replace, part)
 
 
 @every_size
@@ -111,16 +115,18 @@ def test_all_to_all_sends_each_segment_to_its_position_once(way, n):
 @every_size
 def test_message_count_is_what_the_rounds_send(kind, way, n):
     schedule = Schedule(kind, way, n, 10_000, channels=2, chunks=3)
-    sent = sum(np.count_nonzero(schedule.exchange(s).peer != NONE) for s in range(schedule.rounds))
-    assert schedule.messages == 6 * sent
+    rounds = product(range(schedule.rounds), range(schedule.parts))
+    sent = sum(np.count_nonzero(schedule.exchange(*where).peer != NONE) for where in rounds)
+    assert schedule.messages == sent
 
 
 @every_way
 @every_size
-def test_who_sends_is_expected_by_its_peer(kind, way, n):
-    schedule = Schedule(kind, way, n, 10_000)
+@pytest.mark.parametrize("part", [0, 1])
+def test_who_sends_is_expected_by_its_peer(kind, way, n, part):
+    schedule = Schedule(kind, way, n, 10_000, chunks=2)
     for step in range(schedule.rounds):
-        exchange = schedule.exchange(step)
+        exchange = schedule.exchange(step, part)
         sender = np.flatnonzero(exchange.peer != NONE)
         assert np.array_equal(exchange.source[exchange.peer[sender]], sender)
 
@@ -144,6 +150,41 @@ def test_halving_doubling_of_other_sizes_folds_in_and_out():
     assert first.peer.tolist() == [-1] * 8 + [0, 1, 2]
     assert last.peer.tolist() == [8, 9, 10] + [-1] * 8
     assert set(first.bytes[8:]) == set(last.bytes[:3]) == {800}
+
+
+def trees(n):
+    """Return the parent of every position in both trees, NONE of a root."""
+    schedule = Schedule(Collective.ALL_REDUCE, Algorithm.DOUBLE_BINARY_TREE, n, 100)
+    upwards = range(schedule.rounds // 2)
+    return [np.max([schedule.exchange(s, tree).peer for s in upwards], axis=0) for tree in (0, 1)]
+
+
+def test_second_tree_is_mirrored_for_an_even_number():
+    first, second = trees(14)
+    assert first.tolist() == [-1, 2, 4, 2, 8, 6, 4, 6, 0, 10, 12, 10, 8, 12]
+    assert second.tolist() == [1, 5, 3, 1, 3, 13, 7, 9, 7, 5, 11, 9, 11, -1]
+
+
+def test_second_tree_is_shifted_for_an_odd_number():
+    first, second = trees(7)
+    assert first.tolist() == [-1, 2, 4, 2, 0, 6, 4]
+    assert second.tolist() == [5, -1, 3, 5, 3, 1, 0]
+
+
+@every_size
+def test_leaf_of_one_tree_is_inside_the_other(n):
+    inside = sum(np.isin(np.arange(n), parents).astype(int) for parents in trees(n))
+    # Among an odd number one position is inside both.
+    assert inside.tolist() == [1 + n % 2] + [1] * (n - 1)
+
+
+@every_size
+def test_double_binary_tree_sends_and_receives_twice_the_buffer_at_most(n):
+    schedule = Schedule(Collective.ALL_REDUCE, Algorithm.DOUBLE_BINARY_TREE, n, 4000)
+    sent, received = schedule.traffic()
+    assert sent.tolist() == received.tolist()
+    assert sent.sum() == 2 * (n - 1) * 4000
+    assert sent.max() <= 2 * 4000
 
 
 def test_all_at_once_is_one_step():

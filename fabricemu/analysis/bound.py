@@ -1,5 +1,6 @@
 """What no run of a program on a network can beat."""
 
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -72,19 +73,18 @@ def traffic(program: Program, paths: Paths) -> Load:
 def _collective_loads(program: Program, row: int, times: int, paths: Paths) -> list[Load]:
     """Return the traffic of equal collectives, one entry for all steps with the same peers."""
     schedule, members = schedule_of(program, row), program.members(row)
-    weight = times * schedule.parts
     loads: dict[bytes, Load] = {}
-    for step in range(schedule.rounds):
-        # The first part is the smallest, so times the parts it is never too much.
-        exchange = schedule.exchange(step)
+    for (part, count), step in product(schedule.distinct(), range(schedule.rounds)):
+        exchange = schedule.exchange(step, part)
         sender = np.flatnonzero(exchange.peer != NONE)
         peer, size = exchange.peer[sender], exchange.bytes[sender]
-        if peer.tobytes() not in loads:
+        key = exchange.peer.tobytes()
+        if key not in loads:
             zero = np.zeros((2, len(peer)), np.int64)
-            loads[peer.tobytes()] = Load(members[sender], members[peer], *zero)
-        load = loads[peer.tobytes()]
-        load.payload[:] += weight * size
-        load.wire[:] += weight * paths.wire_bytes(size)
+            loads[key] = Load(members[sender], members[peer], *zero)
+        load = loads[key]
+        load.payload[:] += times * count * size
+        load.wire[:] += times * count * paths.wire_bytes(size)
     return list(loads.values())
 
 

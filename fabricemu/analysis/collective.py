@@ -102,17 +102,25 @@ def least_ps(paths: Paths, src: Ints, dst: Ints, size: Ints, acked: bool = False
 
 
 def finishes(schedule: Schedule, members: Ints, begun: Ints, paths: Paths) -> Ints:
-    """Return when each position has sent and received everything of the largest part.
+    """Return when each position has sent and received everything.
 
-    The parts move at the same time in the ideal network, and the last one is the largest.
+    The parts move at the same time in the ideal network, so the largest ones decide.
     """
+    ends = [_part_finishes(schedule, part, members, begun, paths) for part in schedule.largest()]
+    finish: Ints = np.max(ends, axis=0)
+    return finish
+
+
+def _part_finishes(schedule: Schedule, part: int, members: Ints, begun: Ints, paths: Paths) -> Ints:
+    """Return when each position has sent and received everything of a part."""
     ready, finish = begun.copy(), begun.copy()
     times: dict[tuple[bytes, bytes], Ints] = {}
     for step in range(schedule.rounds):
-        exchange = schedule.exchange(step, schedule.parts - 1)
+        exchange = schedule.exchange(step, part)
         sender = np.flatnonzero(exchange.peer != NONE)
         peer, size = exchange.peer[sender], exchange.bytes[sender]
-        key = (peer.tobytes(), size.tobytes())  # a ring repeats its steps
+        # A ring repeats its steps.
+        key = (exchange.peer.tobytes(), exchange.bytes.tobytes())
         if key not in times:
             times[key] = least_ps(paths, members[sender], members[peer], size)
         received = np.zeros(schedule.n, np.int64)

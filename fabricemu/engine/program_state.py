@@ -187,9 +187,10 @@ def collectives(program: Program) -> dict[str, Array]:
     records = empty(len(table), kernel.INSTANCE)
     schedules = [schedule_of(program, row) for row in range(len(table))]
     if schedules:
-        for name in ("kind", "algorithm", "bytes", "root", "chunks"):
+        for name in ("kind", "algorithm", "bytes", "root"):
             records[name] = getattr(table, name)
         records["parts"] = [s.parts for s in schedules]
+        records["channel_parts"] = [s.channel_parts for s in schedules]
         records["n"] = [s.n for s in schedules]
         records["steps"] = [s.rounds for s in schedules]
     records["words"] = (records["steps"] + 31) // 32

@@ -44,7 +44,7 @@ def expand(program: Program) -> Program:
     """Return an equivalent program whose collectives are messages.
 
     Each (instance, part, round) has a tag of its own, above all tags in use; the channel is
-    ``part // chunks``. Where only collectives send, ``send_done`` becomes LOCAL; otherwise the
+    that of the part. Where only collectives send, ``send_done`` becomes LOCAL; otherwise the
     program's policy stays, and the sends of a collective follow the start of the one before.
     """
     is_coll = program.kind == Op.COLL
@@ -158,15 +158,14 @@ class _Instance:
     def expand(self, pieces: _Pieces, local: bool) -> Ints:
         """Add all rounds and the closing gate; return the gate of each position."""
         schedule = self.schedule
-        shape = (schedule.parts, schedule.n)
-        sent, received = np.full(shape, NONE), np.full(shape, NONE)
+        sent = np.full((schedule.parts, schedule.n), NONE)
+        unused: list[list[Ints]] = [[] for _ in range(schedule.parts)]
         made_sends, made_recvs = [], []
         for step, part in self._order():
             recv, send = self._round(pieces, step, part)
             if schedule.chained:
                 self._after(pieces, send, sent[part], start=not local)
-                self._after(pieces, send, received[part])
-            received[part] = recv
+                unused[part] = [*self._after_all(pieces, send, unused[part]), recv]
             sent[part] = np.where(send == NONE, sent[part], send)
             made_sends.append(send)
             made_recvs.append(recv)
@@ -206,11 +205,18 @@ class _Instance:
         table[:, _AT["peer"]] = self.members[peer[has]]
         table[:, _AT["bytes"]] = size[has]
         table[:, _AT["tag"]] = key[0]
-        table[:, _AT["channel"]] = key[1] // self.schedule.chunks
+        table[:, _AT["channel"]] = key[1] // self.schedule.channel_parts
         made = np.full(self.schedule.n, NONE)
         made[has] = pieces.add(table, self.ops[has])
         pieces.connect(self.opening[has], made[has])
         return made
+
+    def _after_all(self, pieces: _Pieces, send: Ints, unused: list[Ints]) -> list[Ints]:
+        """Let a SEND wait for the receipts since the last one; return those left for the next."""
+        for recv in unused:
+            self._after(pieces, send, recv)
+        left = [np.where(send == NONE, recv, NONE) for recv in unused]
+        return [recv for recv in left if np.any(recv != NONE)]
 
     def _after(self, pieces: _Pieces, after: Ints, before: Ints, start: bool = False) -> None:
         """Let ``after`` wait for ``before`` where both are."""

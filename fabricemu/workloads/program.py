@@ -51,6 +51,7 @@ class Algorithm(IntEnum):
     SHIFT = 2
     AT_ONCE = 3
     DISSEMINATION = 4
+    DOUBLE_BINARY_TREE = 5
 
 
 class SendDone(IntEnum):

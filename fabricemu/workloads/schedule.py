@@ -5,14 +5,20 @@ connections all read the same schedule.
 """
 
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
 from fabricemu.workloads.program import NONE, Algorithm, Collective, Ints, Op, Program
+from fabricemu.workloads.trees import TREES, tree_step, tree_steps
 
 ALGORITHMS: dict[Collective, tuple[Algorithm, ...]] = {
-    Collective.ALL_REDUCE: (Algorithm.RING, Algorithm.HALVING_DOUBLING),
+    Collective.ALL_REDUCE: (
+        Algorithm.RING,
+        Algorithm.HALVING_DOUBLING,
+        Algorithm.DOUBLE_BINARY_TREE,
+    ),
     Collective.REDUCE_SCATTER: (Algorithm.RING,),
     Collective.ALL_GATHER: (Algorithm.RING,),
     Collective.ALL_TO_ALL: (Algorithm.SHIFT, Algorithm.AT_ONCE),
@@ -51,9 +57,19 @@ class Schedule:
     root: int = 0
 
     @property
+    def patterns(self) -> int:
+        """Number of patterns: the peers of a part are those of its number modulo this one."""
+        return TREES if self.algorithm == Algorithm.DOUBLE_BINARY_TREE else 1
+
+    @property
+    def channel_parts(self) -> int:
+        """Number of parts of each channel."""
+        return self.chunks * self.patterns
+
+    @property
     def parts(self) -> int:
         """Number of parts the buffer is cut into."""
-        return self.channels * self.chunks
+        return self.channels * self.channel_parts
 
     @property
     def core(self) -> int:
@@ -65,6 +81,8 @@ class Schedule:
         """Number of segments a part is cut into."""
         if self.algorithm == Algorithm.HALVING_DOUBLING:
             return self.core
+        if self.algorithm == Algorithm.DOUBLE_BINARY_TREE:
+            return 1
         return 1 if self.kind in (Collective.BROADCAST, Collective.BARRIER) else self.n
 
     @property
@@ -72,6 +90,8 @@ class Schedule:
         """Number of rounds of a part."""
         if self.algorithm == Algorithm.HALVING_DOUBLING:
             return 2 * (self.core.bit_length() - 1) + 2 * (self.n != self.core)
+        if self.algorithm == Algorithm.DOUBLE_BINARY_TREE:
+            return tree_steps(self.n)
         if self.algorithm == Algorithm.DISSEMINATION:
             return (self.n - 1).bit_length()
         return (2 if self.kind == Collective.ALL_REDUCE else 1) * (self.n - 1)
@@ -95,6 +115,8 @@ class Schedule:
         if self.algorithm == Algorithm.HALVING_DOUBLING:
             core_steps = 2 * (self.core.bit_length() - 1)
             return core_steps * self.core + 2 * (self.n - self.core)
+        if self.algorithm == Algorithm.DOUBLE_BINARY_TREE:
+            return 2 * (self.n - 1)
         if self.kind == Collective.BROADCAST:
             return self.n - 1
         return self.rounds * self.n
@@ -102,6 +124,20 @@ class Schedule:
     def part_bytes(self, part: int) -> int:
         """Return the bytes of a part."""
         return (part + 1) * self.bytes // self.parts - part * self.bytes // self.parts
+
+    def distinct(self) -> list[tuple[int, int]]:
+        """Return a part of each pattern and size, smaller before larger, and how many there are.
+
+        Sizes of parts differ by a byte at most.
+        """
+        sizes = np.diff(np.arange(self.parts + 1) * self.bytes // self.parts)
+        keys = np.stack([np.arange(self.parts) % self.patterns, sizes], axis=1)
+        _, first, times = np.unique(keys, axis=0, return_index=True, return_counts=True)
+        return list(zip(first.tolist(), times.tolist(), strict=True))
+
+    def largest(self) -> list[int]:
+        """Return one of the largest parts of each pattern."""
+        return list({part % self.patterns: part for part, _ in self.distinct()}.values())
 
     def exchange(self, step: int, part: int = 0) -> Exchange:
         """Return what every position sends and expects in a round of a part."""
@@ -111,6 +147,9 @@ class Schedule:
         elif self.algorithm == Algorithm.DISSEMINATION:
             peer, source = (position + (1 << step)) % self.n, (position - (1 << step)) % self.n
             lo, hi = np.zeros_like(position), np.zeros_like(position)
+        elif self.algorithm == Algorithm.DOUBLE_BINARY_TREE:
+            peer, source = tree_step(position, part % TREES, step)
+            lo, hi = np.zeros_like(position), np.ones_like(position)
         elif self.kind == Collective.BROADCAST:
             peer, source, lo, hi = _pipeline(position, self.root, step)
         elif self.kind == Collective.ALL_TO_ALL:
@@ -127,12 +166,9 @@ class Schedule:
     def traffic(self) -> tuple[Ints, Ints]:
         """Return the bytes that each position sends and receives, (n,) each."""
         sent, received = np.zeros(self.n, np.int64), np.zeros(self.n, np.int64)
-        sizes = np.diff(np.arange(self.parts + 1) * self.bytes // self.parts)
-        # Parts have at most two sizes: one of each stands for all.
-        _, first, counts = np.unique(sizes, return_index=True, return_counts=True)
-        for part, times in zip(first, counts, strict=True):
+        for part, times in self.distinct():
             for step in range(self.rounds):
-                exchange = self.exchange(step, int(part))
+                exchange = self.exchange(step, part)
                 has = exchange.source != NONE
                 sent += times * exchange.bytes
                 received[has] += times * exchange.bytes[exchange.source[has]]
@@ -239,8 +275,9 @@ def _pairs(schedule: Schedule, members: Ints, n_ranks: int) -> Ints:
     # All steps of a ring use the same pairs; other algorithms change them each step.
     fixed = schedule.algorithm == Algorithm.RING and schedule.kind != Collective.BROADCAST
     found = [np.zeros(0, np.int64)]
-    for step in range(min(1, schedule.rounds) if fixed else schedule.rounds):
-        peer = schedule.exchange(step).peer
+    steps = range(min(1, schedule.rounds) if fixed else schedule.rounds)
+    for part, step in product(range(schedule.patterns), steps):
+        peer = schedule.exchange(step, part).peer
         sender = np.flatnonzero(peer != NONE)
         found.append(members[sender] * n_ranks + members[peer[sender]])
     return np.concatenate(found)

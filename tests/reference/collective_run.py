@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class Part:
     """One part on one position: ``sent`` counts the steps that were sent."""
 
-    def __init__(self, steps: list[Step]):
+    def __init__(self, steps: list[Step], channel: int):
         self.steps = steps
+        self.channel = channel
         self.sent = 0
         self.received: Counter[int] = Counter()
 
@@ -43,15 +44,17 @@ class Participant:
         self.rank = rank
         table = program.collectives
         position = self.members.index(rank)
-        self.chunks = int(table.chunks[instance])
-        self.parts = [Part(s) for s in part_steps(table, instance, position, len(self.members))]
+        channels = part_steps(table, instance, position, len(self.members))
+        self.parts = [
+            Part(steps, channel) for channel, parts in enumerate(channels) for steps in parts
+        ]
         self.op: int | None = None  # once begun
 
     def connections(self) -> set[tuple[int, int, int]]:
         """Return all (src, dst, channel) over which it sends."""
         return {
-            (self.rank, self.members[position], number // self.chunks)
-            for number, part in enumerate(self.parts)
+            (self.rank, self.members[position], part.channel)
+            for part in self.parts
             for step in part.steps
             for position, _ in step.sends
         }
@@ -77,9 +80,8 @@ class Participant:
         step = part.sent
         part.sent += 1
         for position, size in part.steps[step].sends:
-            dst, channel = self.members[position], number // self.chunks
             row = {"collective": self.instance, "part": number, "step": step}
-            run.post(Message(self.rank, dst, channel, size, **row))
+            run.post(Message(self.rank, self.members[position], part.channel, size, **row))
         return True
 
     def finish_if_done(self, run: ProgramRun) -> None:

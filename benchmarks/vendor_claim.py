@@ -1,0 +1,13 @@
+"""DDC beside Ethernet as a vendor did it: ``python benchmarks/vendor_claim.py --help``."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# A script finds its own folder first; the packages are beside that.
+sys.path[0] = str(ROOT)
+
+from benchmarks.vendor_claim_command import main  # noqa: E402
+
+if __name__ == "__main__":
+    main()
