@@ -34,7 +34,7 @@ class Choice(IntEnum):
 
 @dataclass(frozen=True)
 class Ddc:
-    """Parameters of a cell fabric (sections 5 and 12 to 17); one leaf holds ``leaf_ports`` NIC ports.
+    """A cell fabric (sections 5, 12 to 17); one leaf holds ``leaf_ports`` consecutive NIC ports.
 
     Attributes
     ----------
