@@ -1,20 +1,21 @@
 """Makes the devices of a network and joins their ports."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from fabricemu.fabrics.network import Kind, Network
 from fabricemu.fabrics.transport import Transport
 from tests.reference import rules
 from tests.reference.element import Element
+from tests.reference.element_port import ElementPort
 from tests.reference.ethernet_switch import EthernetSwitch
 from tests.reference.events import Events
 from tests.reference.hashing import device_seed
 from tests.reference.host import Host
 from tests.reference.host_port import HostPort
-from tests.reference.lane_port import ElementPort, LanePort
 from tests.reference.leaf import Leaf
 from tests.reference.port import Link, Port
-from tests.reference.routes import RegularRoute
+from tests.reference.routes import RegularRoute, TableRoute
 from tests.reference.scheduler import Scheduler
 from tests.reference.switch import Switch
 from tests.reference.switch_port import SwitchPort
@@ -35,13 +36,12 @@ class Builder:
         ports = [port for device in devices for port in self.ports(device)]
         for number, port in enumerate(ports):
             port.peer = ports[self.network.peer[number]]
+        routes = self.network.routes
         for device in devices:
             if isinstance(device, Leaf):
                 device.join()
-                if self.network.routes is not None:
-                    device.spray.route = rules.route(
-                        self.network, device.number, self.network.routes
-                    )
+                if routes is not None:
+                    device.spray.route = TableRoute(routes, device.number, self.network.n_ranks)
         return devices
 
     def device(self, number: int) -> Device:
@@ -71,30 +71,25 @@ class Builder:
     def ports(self, device: Device) -> list[Port]:
         """Give a device its ports."""
         first, last = self.network.port_ptr[device.number : device.number + 2].tolist()
+        own = cast(list[Port], device.ports)  # each kind of device has its kind of ports
         for number in range(first, last):
-            device.ports.append(self.port(device, number, number - first))
-            device.ports[-1].number = number
-        return list(device.ports)
+            own.append(self.port(device, number, number - first))
+            own[-1].number = number
+        return own
 
     def port(self, device: Device, number: int, index: int) -> Port:
-        link = self.link(device.number, number)
-        if self.network.carries_cells[number]:
-            return self.lane(device, index, link)
-        place = index, link, self.scheduler()
+        cells = self.network.carries_cells[number]
+        scheduler = Scheduler() if cells else self.scheduler()
+        place = index, self.link(device.number, number), scheduler
         match device:
             case Host():
                 return HostPort(self.events, device, *place)
             case EthernetSwitch():
                 return self.switch_port(device, number, place)
+            case Element():
+                return ElementPort(self.events, device, *place)
             case _:
                 return Port(self.events, device, *place)
-
-    def lane(self, device: Device, index: int, link: Link) -> LanePort:
-        assert self.network.ddc is not None
-        kind = ElementPort if isinstance(device, Element) else LanePort
-        port = kind(self.events, device, index, link, Scheduler())
-        port.thresholds = self.network.ddc.rci_bytes
-        return port
 
     def switch_port(
         self, device: EthernetSwitch, number: int, place: tuple[int, Link, Scheduler]

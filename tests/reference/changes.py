@@ -2,12 +2,11 @@
 
 from functools import partial
 
-from fabricemu.fabrics.network import Change, Network
+from fabricemu.fabrics.network import Change, Network, Routes
 from tests.reference import rules
 from tests.reference.build import Device
 from tests.reference.events import NETWORK, Events
 from tests.reference.leaf import Leaf
-from tests.reference.routes import Route
 from tests.reference.switch import Switch
 
 
@@ -26,14 +25,15 @@ def apply(change: Change, network: Network, devices: list[Device]) -> None:
         links[port].up = bool(up)
     for device in devices:
         if change.routes is not None:
-            turn(device, rules.route(network, device.number, change.routes))
+            turn(device, network, change.routes)
         if change.lane_mbps is not None and isinstance(device, Leaf):
             device.learn_rates(*change.lane_mbps[:, device.index].tolist())
 
 
-def turn(device: Device, route: Route) -> None:
+def turn(device: Device, network: Network, routes: Routes) -> None:
+    """Tell a switch or leaf its ways."""
     match device:
         case Leaf():
-            device.spray.route = route
+            device.spray.route = rules.route(network, device.number, routes)
         case Switch():
-            device.route = route
+            device.route = rules.route(network, device.number, routes)

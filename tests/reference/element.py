@@ -1,4 +1,4 @@
-"""A fabric element: a switch that pauses lanes whose cells wait too much (section 14)."""
+"""A fabric element: a switch that tells who sends too much (section 14)."""
 
 from collections import defaultdict
 
@@ -23,6 +23,10 @@ class Element(Switch):
         if isinstance(item, Cell):
             item.ingress = index
         super().receive(index, item)
+
+    def congestion(self, queue: int) -> int:
+        """Return the level of a queue of so many bytes."""
+        return sum(queue >= threshold for threshold in self.ddc.rci_bytes)
 
     def hold(self, cell: Cell) -> None:
         """Note that a cell waits, and perhaps pause the lane through which it came."""
