@@ -1,5 +1,6 @@
 """Cells and lanes of the reference simulator against numbers worked out by hand (section 14)."""
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -8,8 +9,13 @@ import pytest
 from fabricemu.fabrics.network import Network
 from tests.builders import ddc, sends, transport
 from tests.reference import ReferenceResult, simulate
+from tests.reference.element import Element
+from tests.reference.element_port import ElementPort
+from tests.reference.events import Events
 from tests.reference.hashing import fold
-from tests.reference.port import Port
+from tests.reference.packets import Cell
+from tests.reference.port import Link, Port
+from tests.reference.scheduler import Scheduler
 from tests.reference.spray import Lanes, Spray
 
 FULL = 4096
@@ -120,17 +126,29 @@ def merge(packets: int = 1, **changes: Any) -> tuple[Network, ReferenceResult]:
     return network, simulate(network, transport(), sends(rows), 1)
 
 
-def test_lane_whose_cells_wait_too_much_is_paused() -> None:
-    network, result = merge(llfc_xoff_bytes=600, llfc_xon_bytes=256, llfc_response_ps=11)
+@pytest.mark.parametrize(("xoff", "cells"), [(600, 5), (767, 5), (768, 7)])
+def test_lane_whose_cells_wait_too_much_is_paused(xoff: int, cells: int) -> None:
+    network, result = merge(llfc_xoff_bytes=xoff, llfc_xon_bytes=256, llfc_response_ps=11)
     # Credits come 78,020 ps apart, and the first two go to one leaf, for its request comes WORD
     # earlier. From the other's first cell on both queues grow by a cell in 2 CELL. The first to
-    # have three waiting is that of the other, with its fifth cell.
-    first = OUT + L + 2 * 78_020 + 5 * CELL + WORD + L + 11
+    # have three waiting is that of the other, with its fifth cell; with its seventh it has four.
+    first = OUT + L + 2 * 78_020 + cells * CELL + WORD + L + 11
     lanes = [int(network.port_ptr[6 + leaf]) + 2 for leaf in (0, 1)]
-    port, level, start, end = min(result.pauses, key=lambda row: row[2])
+    port, level, start, _ = min(result.pauses, key=lambda row: row[2])
     assert port in lanes
     assert (level, start) == (0, first)
-    assert end > start
+
+
+@pytest.mark.parametrize(("xon", "cells"), [(352, 15), (351, 16)])
+def test_paused_lane_goes_on_when_little_waits(xon: int, cells: int) -> None:
+    _, result = merge(llfc_xoff_bytes=600, llfc_xon_bytes=xon)
+    # All 36 cells are on their way before the off cell has come. They leave without a break, the
+    # other leaf's last: 96 B wait from its 17th on (the lane's 35th start), 352 B from its 16th.
+    # A short cell between takes 7,680 ps.
+    begin = CELL
+    start = begin + (17 + cells) * CELL + 7_680
+    end = OUT + L + start + WORD + L
+    assert min(result.pauses, key=lambda row: row[2])[3] == end
 
 
 def test_paused_lanes_bound_the_queue_of_an_element() -> None:
@@ -160,3 +178,20 @@ def test_level_slows_the_credits_of_the_leaf() -> None:
     assert max(slow.peak) < max(free.peak)
     assert slow.credits == free.credits
     assert sum(m.delivered for m in slow.messages) > sum(m.delivered for m in free.messages)
+
+
+def test_cell_keeps_the_largest_level() -> None:
+    ddc_values = ddc(rci_bytes=(0, 100), rci_slow=(ONE, ONE), rci_period_ps=1).ddc
+    assert ddc_values is not None
+    element = Element.__new__(Element)
+    element.ddc = ddc_values
+    port = ElementPort(Events(), element, 0, Link(1, 1, -1), Scheduler())
+    levels = [2, 0, 0]
+    cells = [Cell(0, 60, (0, 0, 1), 0, [], deque(), congestion=level) for level in levels]
+    port.queues[1] += cells
+    port.waiting[1] = 180
+    for _ in cells:
+        port.leave(1)
+    # 120, 60 and 0 B wait behind them
+    assert [cell.congestion for cell in cells] == [2, 1, 1]
+    assert port.marks == 2

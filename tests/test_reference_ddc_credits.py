@@ -10,7 +10,10 @@ from tests.ethernet import with_switching
 from tests.reference import simulate
 from tests.reference.congestion_window import CongestionWindow
 from tests.reference.credit_scheduler import CreditScheduler
+from tests.reference.events import Events
+from tests.reference.pacer import Pacer
 from tests.reference.packets import CONTROL, DATA, VoqKey
+from tests.reference.voq import Voq
 from tests.scheduled import failing
 
 FULL = 4096  # bytes of payload of a full packet
@@ -90,6 +93,22 @@ def test_renewal_replaces_what_is_pending_and_keeps_the_place() -> None:
     assert not scheduler.pending
 
 
+def test_queue_that_keeps_asking_remembers_since_when() -> None:
+    ddc_values = one_lane(credit_bytes=100).ddc
+    assert ddc_values is not None
+    own = Voq((0, 2, DATA), ddc_values)
+    own.bytes = 150
+    assert own.ask(10) == 2
+    own.bytes = 250
+    assert own.ask(20) == 1
+    assert own.since == 10
+    for _ in range(3):
+        own.credit()
+    own.bytes = 400
+    assert own.ask(30) == 1
+    assert own.since == 30
+
+
 # classes
 
 
@@ -153,7 +172,7 @@ def test_credits_slow_down_with_the_lanes() -> None:
 
 
 def test_credits_keep_their_pace_while_the_lanes_suffice() -> None:
-    network = one_lane(lanes=8, drm=ONE)
+    network = one_lane(lanes=16, drm=ONE)
     result = simulate(network, transport(), sends([(0, 2, FULL), (1, 2, FULL)]), 1)
     assert sorted(m.voq_out for m in result.messages) == [T + L + LOOP, T + L + LOOP + T]
 
@@ -190,3 +209,42 @@ def test_pacer_lets_go_all_that_the_balance_allows_by_then() -> None:
     # of one queue pair packets 2 to 4 have their credits before the wire of the first is free
     assert result.cells[4] < free.cells[4]
     assert sum(result.excess) == 0
+
+
+def test_queue_whose_credit_was_lost_at_the_pacer_asks_again() -> None:
+    network = one_lane(paced=True, balance_bytes=FRAME)
+    rows = [(0, 2, 9 * FULL), (1, 3, 9 * FULL)]
+    result = simulate(network, transport(), sends(rows), 1)
+    assert result.excess[4] > 0
+    assert result.requests[4] > 18
+    assert all(message.delivered > 0 for message in result.messages)
+
+
+def test_packet_that_finds_the_pacer_busy_holds_buffer() -> None:
+    rows = [(0, 2, FULL), (1, 3, FULL), (0, 2, FULL, 10**8), (1, 3, FULL, 10**8)]
+    held = {}
+    for paced in (False, True):
+        network = one_lane(paced=paced, ahead_bytes=3 * FRAME, onchip_bytes=0)
+        held[paced] = simulate(network, transport(), sends(rows), 1).deep[4]
+    # the first two wait for credit, of the others one for the lane
+    assert held == {False: 2 * FRAME, True: 3 * FRAME}
+
+
+def test_control_goes_before_data_at_the_pacer() -> None:
+    ddc_values = one_lane().ddc
+    assert ddc_values is not None
+    events = Events()
+    pacer, sent = Pacer(events, 0, 0), []
+
+    def go(own: Voq) -> int:
+        sent.append(own.key)
+        return 1000
+
+    pacer.go, pacer.mbps = go, 1000
+    keys = [voq(DATA, 1), voq(DATA, 2), voq(DATA + 1, 3), voq(CONTROL, 4)]
+    for key in keys:
+        pacer.offer(Voq(key, ddc_values))
+    events.run()
+    assert sent == [keys[0], keys[3], keys[1], keys[2]]
+    # 1000 B at 1 Gbit/s are 8 us
+    assert events.now == 3 * 8 * 10**6

@@ -151,6 +151,17 @@ def test_gap_that_closes_in_time_costs_nothing() -> None:
     assert accept(own, 2) == [True]
 
 
+def test_mark_that_is_passed_gives_up_nothing() -> None:
+    own = stream(3, 2)
+    accept(own, 1)
+    look(own)
+    accept(own, 0, 2, 4)
+    # what was missing at the first look is there, and 3 has been missing for less than a period
+    assert own.look() == []
+    assert own.expected == 3
+    assert accept(own, 3) == [True]
+
+
 def test_packet_whose_begin_was_given_up_is_dropped_when_its_end_comes() -> None:
     own = stream(4, 1)
     accept(own, 1)

@@ -27,7 +27,7 @@ class Pacer:
 
     @property
     def free(self) -> bool:
-        return self.free_at <= self.events.now and not self.waits
+        return self.free_at <= self.events.now  # then none waits: its timer came first
 
     @property
     def waits(self) -> bool:
