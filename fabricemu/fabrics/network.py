@@ -1,7 +1,7 @@
 """A wired network: devices, ports, latencies and routes as arrays.
 
-The fields are those of sections 1, 2, 5, 6 and 11 of ``docs/model.md`` and
-``docs/ethernet.md``. A network is built once and never changed.
+The fields are those of sections 1, 2, 5, 6, 11 and 12 to 17 of ``docs/model.md``,
+``docs/ethernet.md`` and ``docs/ddc.md``. A network is built once and never changed.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,43 @@ class Choice(IntEnum):
 
 @dataclass(frozen=True)
 class Ddc:
-    """Parameters of a cell fabric; one leaf holds ``leaf_ports`` consecutive NIC ports."""
+    """A cell fabric (sections 5, 12 to 17); one leaf holds ``leaf_ports`` consecutive NIC ports.
+
+    Attributes
+    ----------
+    voq_bytes : int
+        Limit of the data that waits in a VOQ; -1 without limit.
+    onchip_bytes : int
+        Size above which what waits in a leaf is counted as deep; -1 without limit.
+    balance_bytes : int
+        Most credit that a VOQ keeps; -1 without limit.
+    ahead_bytes : int
+        Credit that a VOQ asks for beyond what waits in it.
+    watchdog_ps : int
+        From look to look at what was asked and has not come; 0 for none.
+    paced : bool
+        Whether no more leaves a leaf than its lanes carry.
+    drm : int
+        Rate of lanes over rate of NIC ports below which credits slow down, in units of 2^-16.
+    train_cells : int
+        Cells that travel as one.
+    least_loaded : bool
+        Whether a cell takes the lane with the shortest queue.
+    llfc_xoff_bytes, llfc_xon_bytes : int
+        Bytes of a lane's cells that wait in an element and pause it, -1 for never, and resume it.
+    llfc_response_ps : int
+        From the arrival of an off or on cell until it takes effect.
+    rci_bytes : tuple of int
+        Ascending waiting bytes of a lane that give cells the levels 1, 2, ...
+    rci_slow : tuple of int
+        Factor of each of these levels on the time between credits, in units of 2^-16.
+    rci_period_ps : int
+        A leaf remembers levels for one to two periods.
+    contexts : int
+        Streams of a leaf that may have a gap at one time; 0 without limit.
+    reassembly_ps : int
+        From look to look at missing cells; 0 for none.
+    """
 
     leaves: int
     leaf_ports: int
@@ -49,6 +85,23 @@ class Ddc:
     credit_bytes: int
     credit_speedup: float
     egress_threshold_bytes: int
+    voq_bytes: int = -1
+    onchip_bytes: int = -1
+    balance_bytes: int = -1
+    ahead_bytes: int = 0
+    watchdog_ps: int = 0
+    paced: bool = False
+    drm: int = 0
+    train_cells: int = 1
+    least_loaded: bool = False
+    llfc_xoff_bytes: int = -1
+    llfc_xon_bytes: int = 0
+    llfc_response_ps: int = 0
+    rci_bytes: tuple[int, ...] = ()
+    rci_slow: tuple[int, ...] = ()
+    rci_period_ps: int = 0
+    contexts: int = 0
+    reassembly_ps: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,6 +178,9 @@ class Switching:
 class Routes:
     """Ways by table, for networks without the regular numbering (section 6).
 
+    In a cell fabric the edges are the leaves, addresses are their numbers, and ``set_of`` has
+    the lanes of leaves too (section 17).
+
     Attributes
     ----------
     edge, home : (addresses,) int64
@@ -160,6 +216,9 @@ class Change:
         1 where the link works from now on, 0 where what it carries is lost.
     routes : Routes or None
         The ways from now on, if they change.
+    lane_mbps : (2, leaves) int64 or None
+        Mbit/s of all lanes into and out of each leaf that are known to work from now on, if
+        that changes.
     """
 
     time_ps: int
@@ -167,6 +226,7 @@ class Change:
     rate_bps: Ints
     up: Ints
     routes: Routes | None = None
+    lane_mbps: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -198,7 +258,7 @@ class Network:
     ddc : Ddc or None
         Present where leaves are DDC leaves.
     switching : Switching or None
-        Present where packet switches or links have more than sections 1 and 2; not with ``ddc``.
+        Present where switches, leaves or links have more than sections 1, 2 and 5.
     routes : Routes or None
         Ways by table instead of the routing fields; needs ``switching``.
     loss : (n_ports,) int64 or None

@@ -1,6 +1,6 @@
 """A second simulator of the same model, written for reading, not for speed.
 
-It was written from ``docs/model.md`` and ``docs/ethernet.md`` alone.
+It was written from ``docs/model.md``, ``docs/ethernet.md`` and ``docs/ddc.md`` alone.
 """
 
 from tests.reference.deadlock import DeadlockError

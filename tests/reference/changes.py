@@ -1,12 +1,13 @@
-"""What changes while a program runs: rates, links and ways (section 11)."""
+"""What changes while a program runs: rates, links and ways (sections 11 and 17)."""
 
 from functools import partial
 
-from fabricemu.fabrics.network import Change, Network
+from fabricemu.fabrics.network import Change, Network, Routes
 from tests.reference import rules
 from tests.reference.build import Device
-from tests.reference.ethernet_switch import EthernetSwitch
 from tests.reference.events import NETWORK, Events
+from tests.reference.leaf import Leaf
+from tests.reference.switch import Switch
 
 
 def schedule(network: Network, devices: list[Device], events: Events) -> None:
@@ -22,7 +23,17 @@ def apply(change: Change, network: Network, devices: list[Device]) -> None:
     for port, rate, up in rows:
         links[port].rate = rate
         links[port].up = bool(up)
-    if change.routes is not None:
-        for device in devices:
-            if isinstance(device, EthernetSwitch):
-                device.route = rules.route(network, device.number, change.routes)
+    for device in devices:
+        if change.routes is not None:
+            turn(device, network, change.routes)
+        if change.lane_mbps is not None and isinstance(device, Leaf):
+            device.learn_rates(*change.lane_mbps[:, device.index].tolist())
+
+
+def turn(device: Device, network: Network, routes: Routes) -> None:
+    """Tell a switch or leaf its ways."""
+    match device:
+        case Leaf():
+            device.spray.route = rules.route(network, device.number, routes)
+        case Switch():
+            device.route = rules.route(network, device.number, routes)

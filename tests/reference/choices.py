@@ -81,8 +81,8 @@ class Chooser:
         return min(walk, key=lambda port: self.relative_load(port, now))
 
     def relative_load(self, port: Port, now: int) -> Fraction:
-        load = self.band(port, now) if self.rules.bands else 2 * port.waiting_bytes + port.busy
-        return Fraction(load, weight(port) if self.rules.weighted else 1)
+        own = self.band(port, now) if self.rules.bands else load(port)
+        return Fraction(own, weight(port) if self.rules.weighted else 1)
 
     def band(self, port: Port, now: int) -> int:
         """Return the number of bands that the port fills, perhaps that of a while ago."""
@@ -93,5 +93,11 @@ class Chooser:
         return number
 
 
+def load(port: Port) -> int:
+    """Return what makes a port less welcome: what waits there, and a wire that is not free."""
+    return 2 * port.waiting_bytes + port.busy
+
+
 def weight(port: Port) -> int:
+    """Return the rate of a port in Mbit/s."""
     return max(1, port.link.rate // MBIT)

@@ -6,7 +6,9 @@ buffer) and ``wire`` (bytes on a link); all but pause frames have ``address`` (w
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from tests.reference.hashing import fold
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 CONTROL, DATA = 0, 1
 
-VoqKey = tuple[int, int, int]  # source leaf, destination NIC port, class
+VoqKey = tuple[int, int, int]  # source leaf, destination NIC port, level
 
 
 class Stamp(NamedTuple):
@@ -31,7 +33,10 @@ class Stamp(NamedTuple):
 
 @dataclass
 class Packet:
-    """A packet of a queue pair; ``ingress`` is the port through which it came to a switch."""
+    """A packet of a queue pair; ``ingress`` is the port through which it came to a device.
+
+    ``cells`` are the numbers of the cells that hold it.
+    """
 
     is_data: ClassVar[bool] = False
 
@@ -44,6 +49,7 @@ class Packet:
     voq_in: int = field(default=0, init=False)
     voq_head: int = field(default=0, init=False)
     voq_out: int = field(default=0, init=False)
+    cells: range = field(default=range(0), init=False)
     last_cell: int = field(default=0, init=False)
     released: int = field(default=0, init=False)
 
@@ -151,7 +157,11 @@ class PauseFrame:
 
 @dataclass
 class Cell:
-    """A piece of a VOQ's stream; ``ends`` are the packets whose last byte it holds."""
+    """A piece of a VOQ's stream; ``ends`` are the packets whose last byte it holds.
+
+    ``packets`` are those of the stream that are not past, ``congestion`` is the largest level
+    met so far, ``ingress`` the port through which the cell came to an element.
+    """
 
     level: ClassVar[int] = DATA
 
@@ -160,22 +170,34 @@ class Cell:
     voq: VoqKey
     number: int
     ends: list[Packet]
+    packets: deque[Packet]
+    congestion: int = 0
+    ingress: int = 0
 
     @property
     def wire(self) -> int:
         return self.frame
 
 
+class Word(Enum):
+    """What a control cell says."""
+
+    REQUEST = auto()
+    RENEWAL = auto()
+    CREDIT = auto()
+
+
 @dataclass
 class ControlCell:
-    """A request for ``request`` credits, or one credit if that is 0."""
+    """A word of one leaf to another about a VOQ; ``n`` is a number of credits."""
 
     level: ClassVar[int] = CONTROL
 
     address: int
     frame: int
     voq: VoqKey
-    request: int
+    word: Word
+    n: int
 
     @property
     def wire(self) -> int:

@@ -74,12 +74,21 @@ class ReferenceResult:
     marks: list[int]
     trims: list[int]
     pauses: list[tuple[int, int, int, int]]
-    # devices
+    # devices: see ``LeafCounts``
     requests: list[int]
+    cells: list[int]
+    unreached: list[int]
+    renewals: list[int]
+    excess: list[int]
+    held_peak: list[int]
+    deep: list[int]
     credits: list[int]
     blocked: list[int]
     reorder: list[int]
-    cells: list[int]
+    incomplete: list[int]
+    late: list[int]
+    refused: list[int]
+    gaps: list[int]
     # hosts
     retransmits: list[int]
     timeouts: list[int]

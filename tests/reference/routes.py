@@ -25,7 +25,7 @@ class RegularRoute:
         first, count = int(network.up_first[device]), int(network.up_count[device])
         self.up = range(first, first + count)
 
-    def group(self, address: int) -> Group | None:
+    def group(self, address: int) -> Group:
         if self.lo <= address < self.hi:
             group = (address - self.lo) // self.div
             return group, range(group * self.bundle, (group + 1) * self.bundle)

@@ -1,5 +1,7 @@
 """Runs a program on the devices of a network and collects what happened."""
 
+from dataclasses import fields
+
 from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.transport import Transport
 from fabricemu.workloads.program import Program
@@ -9,6 +11,8 @@ from tests.reference.connect import Connector
 from tests.reference.deadlock import DeadlockError, Watch
 from tests.reference.events import Events
 from tests.reference.host import Host
+from tests.reference.leaf import Leaf
+from tests.reference.leaf_counts import LeafCounts
 from tests.reference.program_run import ProgramRun
 from tests.reference.queue_pair import QueuePair
 from tests.reference.result import NONE, ReferenceResult
@@ -58,10 +62,11 @@ def check_finished(run: ProgramRun) -> None:
 def collect(run: ProgramRun, devices: list[Device], qps: list[QueuePair]) -> ReferenceResult:
     ports = [port for device in devices for port in device.ports]
     of_port = ("tx_bytes", "tx_packets", "drops", "peak", "lost", "marks", "trims")
-    of_leaf = ("requests", "credits", "blocked", "reorder", "cells")
     of_receiver = ("nacks", "duplicates", "discards", "cnps")
     counters = {name: [getattr(port, name) for port in ports] for name in of_port}
-    counters |= {name: [getattr(device, name, 0) for device in devices] for name in of_leaf}
+    leaves = [device.counts if isinstance(device, Leaf) else LeafCounts() for device in devices]
+    for field in fields(LeafCounts):
+        counters[field.name] = [getattr(counts, field.name) for counts in leaves]
     for name in ("retransmits", "timeouts", *of_receiver):
         counters[name] = [0] * len(run.hosts)
     for qp in qps:

@@ -1,21 +1,28 @@
-"""The source leaf's side of a DDC: virtual output queues, batches and cells (section 5)."""
+"""A virtual output queue at the source leaf of a DDC, and its credits (sections 5, 12, 13)."""
 
 from collections import deque
-from collections.abc import Iterator
 
 from fabricemu.fabrics.network import Ddc
-from tests.reference.packets import Cell, Packet, VoqKey
+from tests.reference.packets import Packet, VoqKey
 
 
 class Voq:
-    """Packets for one NIC port and class; ``balance`` and ``asked`` are in bytes of credit."""
+    """Packets for one NIC port and level; ``balance`` and ``asked`` are in bytes of credit."""
 
-    def __init__(self, key: VoqKey):
+    def __init__(self, key: VoqKey, ddc: Ddc):
         self.key = key
+        self.ddc = ddc
+        self.leaf = key[1] // ddc.leaf_ports
         self.packets: deque[Packet] = deque()
         self.bytes = self.balance = self.asked = 0
+        self.since = 0  # when ``asked`` last rose from 0
         self.last_left = 0
         self.next_cell = 0
+        self.cut: deque[Packet] = deque()  # and not past at the other leaf
+
+    @property
+    def may_leave(self) -> bool:
+        return bool(self.packets) and self.balance > 0
 
     def enter(self, packet: Packet, now: int) -> None:
         packet.voq_in = now
@@ -25,7 +32,7 @@ class Voq:
     def leave(self, now: int) -> list[Packet]:
         """Return what the balance lets go now: one batch."""
         batch = []
-        while self.packets and self.balance > 0:
+        while self.may_leave:
             packet = self.packets.popleft()
             self.balance -= packet.frame
             self.bytes -= packet.frame
@@ -34,32 +41,28 @@ class Voq:
             batch.append(packet)
         return batch
 
-    def ask(self, credit: int) -> int:
+    def ask(self, now: int) -> int:
         """Return the number of credits to request now."""
-        wanted = self.bytes - self.balance - self.asked
-        if self.bytes == 0 or wanted <= 0:
+        wanted = self.bytes + self.ddc.ahead_bytes - self.balance - self.asked
+        if not (self.bytes or self.ddc.ahead_bytes) or wanted <= 0:
             return 0
-        n = -(-wanted // credit)
-        self.asked += n * credit
+        if self.asked == 0:
+            self.since = now
+        n = -(-wanted // self.ddc.credit_bytes)
+        self.asked += n * self.ddc.credit_bytes
         return n
 
-    def cells(self, batch: list[Packet], leaf: int, ddc: Ddc) -> Iterator[Cell]:
-        """Cut a batch into numbered cells for ``leaf``."""
-        trains = [batch] if ddc.packing else [[packet] for packet in batch]
-        for train in trains:
-            for size, ends in cut_train(train, ddc.cell_bytes - ddc.cell_header_bytes):
-                frame = ddc.cell_bytes if ddc.pad_cells else size + ddc.cell_header_bytes
-                yield Cell(leaf, frame, self.key, self.next_cell, ends)
-                self.next_cell += 1
+    def ask_again(self) -> int:
+        """Return the number of credits wanted if all that was asked is forgotten."""
+        self.asked = 0
+        return self.ask(self.since)
 
-
-def cut_train(train: list[Packet], payload: int) -> Iterator[tuple[int, list[Packet]]]:
-    """Yield the payload of each cell and the packets that end in it."""
-    total = sum(packet.frame for packet in train)
-    ends: list[list[Packet]] = [[] for _ in range(-(-total // payload))]
-    end = 0
-    for packet in train:
-        end += packet.frame
-        ends[(end - 1) // payload].append(packet)
-    for cell, packets in enumerate(ends):
-        yield min(payload, total - cell * payload), packets
+    def credit(self) -> bool:
+        """Take a credit; return whether a part of it was too much."""
+        most = self.ddc.balance_bytes
+        self.asked = max(0, self.asked - self.ddc.credit_bytes)
+        self.balance += self.ddc.credit_bytes
+        excess = 0 <= most < self.balance
+        if excess:
+            self.balance = most
+        return excess
