@@ -172,6 +172,7 @@ CONFIG = int64(
     "ranks",
     "full_frame",  # bytes of a full packet
     "classes",
+    "pausing",  # 1 if ports have a FIFO for pause frames
     "qp_timers",  # timers of a queue pair
     "protocol",
     "ack_in_bytes",

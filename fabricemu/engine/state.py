@@ -186,6 +186,7 @@ def _config(
         "packet_entries": 1 + int(tagged(network, transport)),
         "stamped": int(stamped(transport)),
         "classes": 1,
+        "pausing": int(pauses(network)),
     }
     if network.switching is not None:
         values |= _switching(network, network.switching)
