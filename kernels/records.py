@@ -15,7 +15,7 @@ def int64(*names):
 ENTRY = np.dtype(
     [
         ("time", np.int64),  # of arrival; waiting: port it came by; free: the next free packet
-        ("sent", np.int64),  # data: start on the NIC's wire; ACK: the 64 bits
+        ("sent", np.int64),  # data: start on the NIC's wire; ACK: the 64 bits; cell: first end
         ("qp", np.int32),  # QP; cells and credits: the VOQ
         ("dst", np.int32),  # address: NIC port, rank on a scale-up switch, or leaf
         ("psn", np.int32),  # packet number; ACK: expected; cell number; credits asked

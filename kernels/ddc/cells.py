@@ -4,7 +4,7 @@ import numpy as np
 from fabricemu.kernels import bits, pool, port, ring
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.random import fold, pick
-from fabricemu.kernels.state import BULK, CELL, CONTROL, LAST, NONE, Exit
+from fabricemu.kernels.state import BULK, CELL, CONTROL, NONE, Exit
 
 GROW_REORDER = int(Exit.GROW_REORDER)
 
@@ -85,8 +85,11 @@ def send_control(state, part, dev, leaf, target, kind, voq, value, now):
 
 
 @device
-def send_cell(state, part, dev, leaf, target, voq, payload, flags, now):
-    """Send the next cell of a VOQ to its leaf; return its bytes."""
+def send_cell(state, part, dev, leaf, target, voq, payload, first_end, now):
+    """Send the next cell of a VOQ to its leaf; return its bytes.
+
+    ``first_end`` is the first packet of the VOQ's ring whose last byte is in it, NONE without.
+    """
     size = frame_bytes(state, payload)
     p = next_lane(state, part, dev, leaf, target, now)
     port.advance(state, part, p, now)
@@ -96,13 +99,13 @@ def send_cell(state, part, dev, leaf, target, voq, payload, flags, now):
     ring.push(state, part, port.FIFOS * p + BULK, cell)
     source = state.voqs[voq]
     entry = state.entries[cell]
-    entry["sent"] = now
+    entry["sent"] = first_end
     entry["qp"] = voq
     entry["dst"] = target
     entry["psn"] = source["next_seq"]
     entry["bytes"] = size
     entry["kind"] = CELL
-    entry["flags"] = flags
+    entry["flags"] = 0
     source["next_seq"] += 1
     leaf["cells"] += 1
     port.start_or_wait(state, part, p, BULK, cell, now)
@@ -113,29 +116,30 @@ def send_cell(state, part, dev, leaf, target, voq, payload, flags, now):
 def cut(state, part, dev, leaf, target, voq, first, last, now):
     """Cut the packets ``first .. last - 1`` of a VOQ's ring into cells; return their bytes.
 
-    A cell that holds the last byte of a packet is flagged, and the packet keeps its number.
+    A packet notes the number of the cell that holds its last byte, and the cell the packet.
     """
     config = state.config[0]
     out = state.outs[config["port_rings"] + voq]
     room = (config["cell_bytes"] - config["cell_header"]) * config["train_cells"]
     total = 0
     held = 0
-    flags = 0
+    ends = np.int64(NONE)
     marked = first
     seq = state.voqs[voq]["next_seq"]
     for index in range(first, last):
         left = np.int64(state.entries[ring.at(state, out, index)]["bytes"])
         while held + left > room:
             left -= room - held
-            size = send_cell(state, part, dev, leaf, target, voq, room, flags, now)
+            size = send_cell(state, part, dev, leaf, target, voq, room, ends, now)
             marked = note_cell(state, out, marked, index, seq, size)
             total += size
             seq += 1
             held = 0
-            flags = 0
+            ends = np.int64(NONE)
         held += left
-        flags = LAST
-    size = send_cell(state, part, dev, leaf, target, voq, held, flags, now)
+        if ends == NONE:
+            ends = index
+    size = send_cell(state, part, dev, leaf, target, voq, held, ends, now)
     note_cell(state, out, marked, last, seq, size)
     span = state.config[0]["span"]
     if seq - state.reassembly[voq]["expected"] >= span:
@@ -155,7 +159,7 @@ def note_cell(state, out, marked, index, seq, size):
 
 @inlined
 def accept(state, leaf, voq, seq):
-    """Take a cell into the reorder buffer of its stream; return whether it is in order."""
+    """Take a cell into the reorder buffer of its stream; return by how many it moves on."""
     stream = state.reassembly[voq]
     expected = stream["expected"]
     if seq - expected > leaf["depth"]:
@@ -164,22 +168,21 @@ def accept(state, leaf, voq, seq):
     base = voq * (state.config[0]["span"] >> bits.WORD)
     if seq != expected:
         bits.put(state.cell_bits, base, mask, seq)
-        return False
+        return np.int64(0)
     expected += 1
     while bits.test(state.cell_bits, base, mask, expected):
         bits.clear(state.cell_bits, base, mask, expected)
         expected += 1
     stream["expected"] = expected
-    return True
+    return expected - seq
 
 
 @device
-def stamp(state, voq, seq, now):
-    """Note when the cell with the last byte of some packets arrived."""
+def stamp(state, voq, first, seq, now):
+    """Note for the packets from ``first`` on with their last byte in cell ``seq`` that it came."""
     ins = state.ins[state.config[0]["port_rings"] + voq]
-    for index in range(ins["head"], ins["published"]):
+    for index in range(first, ins["published"]):
         trail = state.trails[ring.at(state, ins, index)]
-        if trail["last_seq"] == seq:
-            trail["last_cell"] = now
-        elif trail["last_seq"] > seq:
+        if trail["last_seq"] != seq:
             return
+        trail["last_cell"] = now

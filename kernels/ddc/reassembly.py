@@ -5,7 +5,7 @@ from fabricemu.kernels import port, ring
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.ddc import cells
 from fabricemu.kernels.ddc.voq import address_of
-from fabricemu.kernels.state import LAST
+from fabricemu.kernels.state import NONE
 
 
 @device
@@ -23,10 +23,12 @@ def receive_cell(state, part, dev, packet, now):
     entry = state.entries[packet]
     voq = np.int64(entry["qp"])
     seq = np.int64(entry["psn"])
-    if entry["flags"] & LAST:
-        cells.stamp(state, voq, seq, now)
-    if not cells.accept(state, state.leaves[dev["index"]], voq, seq):
-        return
+    first = entry["sent"]
+    if first != NONE:
+        cells.stamp(state, voq, first, seq, now)
+    moved = cells.accept(state, state.leaves[dev["index"]], voq, seq)
+    if moved == 0 or (moved == 1 and first == NONE):
+        return  # no packet can have become complete
     expected = state.reassembly[voq]["expected"]
     ins = state.ins[state.config[0]["port_rings"] + voq]
     while ins["head"] < ins["published"]:
