@@ -73,11 +73,15 @@ def _check_buffers(state: kernel.State) -> None:
 
 def is_over(state: kernel.State) -> bool:
     """Return whether only timers are left that nothing depends on."""
-    done = bool(np.all(state.ops["finished"] >= 0))
-    acknowledged = not np.any(state.senders["una"] != state.senders["end"])
-    credited = not np.any(state.voqs["asked"]) and not np.any(state.reassembly["pending"])
-    quiet = _nothing_waits(state) and _all_arrived(state) and credited
-    return done and acknowledged and quiet and bool(np.all(state.pacers["asleep"]))
+    return bool(
+        np.all(state.ops["finished"] >= 0)
+        and np.all(state.senders["una"] == state.senders["end"])
+        and _nothing_waits(state)
+        and _all_arrived(state)
+        and not np.any(state.voqs["asked"])
+        and not np.any(state.reassembly["pending"])
+        and np.all(state.pacers["asleep"])
+    )
 
 
 def _check_queue_pairs(state: kernel.State) -> None:

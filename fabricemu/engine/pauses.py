@@ -20,6 +20,8 @@ class PauseLog:
 
     def take(self, state: kernel.State) -> None:
         """Empty the logs of all parts."""
+        if not state.parts["pauses"].any():
+            return
         room = state.pause_log.shape[1]
         found = []
         for share, log in zip(state.parts, state.pause_log, strict=True):
