@@ -257,6 +257,29 @@ def test_poisson_cells_wait_for_a_lane_as_in_an_m_d_1_queue(load):
     assert least - 4 * error < mean < most + 4 * error
 
 
+def decay(load):
+    """Return the rate r at which the tail of M/D/1 falls: load (e^r - 1) = r, r > 0."""
+    r = 2 * (1 - load) / load  # Newton from above, for e^r - 1 > r + r^2 / 2
+    for _ in range(50):
+        r -= (load * (np.exp(r) - 1) - r) / (load * np.exp(r) - 1)
+    return r
+
+
+@NEEDS_JIT
+@pytest.mark.parametrize("load", [0.66, 0.80])
+def test_waits_of_poisson_cells_have_the_tail_of_m_d_1(load):
+    """P(W > 2 t) = P(W > t) exp(-r t) far out, here from two mean waits on.
+
+    A wait at the leaf's own lane shifts both alike; control cells are as above.
+    """
+    waits, far = cell_waits(load, 32, 1), 2 * m_d_1(load)
+    for r, sign in ((decay(load), 1), (decay(load * (1 + 2 / 512)), -1)):
+        excess = (waits > 2 * far) - np.exp(-r * far) * (waits > far)
+        mean, error = batch_mean(excess)
+        assert error < 0.2 * (waits > 2 * far).mean()
+        assert sign * mean > -4 * error
+
+
 @NEEDS_JIT
 @pytest.mark.parametrize("load", [0.66, 0.80, 0.92, 0.95])
 def test_permuted_spray_is_smoother_than_poisson(load):
