@@ -19,6 +19,7 @@ from fabricemu.engine.run import Progress, check_inputs, simulate, warm_up
 from fabricemu.engine.timeline import derive
 from fabricemu.errors import EngineError, TraceError
 from fabricemu.fabrics.build import build
+from fabricemu.fabrics.faults import check_lasting
 from fabricemu.fabrics.paths import Paths
 from fabricemu.results.log import MessageLog
 from fabricemu.results.outcome import Outcome
@@ -138,6 +139,7 @@ def replay(
     check_output(output, force)
     network, transport = build(fabric, hosts or program.n_ranks)
     check_inputs(network, transport, program)
+    check_lasting(network)
     paths = Paths(network, transport)
     bound = bound_ps(program, paths)
     source = provenance(

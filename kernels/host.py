@@ -68,7 +68,7 @@ def receive_data(state, part, host, p, packet, now):
     record["sent"] = entry["sent"]
     record["completing"] = entry["psn"] - record["first_psn"]
     record["out_of_order"] = state.receivers[entry["qp"]]["depth"]
-    if config["fifos"] > config["classes"] + 1:
+    if config["pausing"] == 1:
         tag = extras.tag(state, packet)
         record["pause"] = tag["pause"]
         record["paused_host"] = tag["paused_at"] - record["paused_created"]

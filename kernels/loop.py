@@ -2,9 +2,10 @@
 
 import numba
 import numpy as np
-from fabricemu.kernels import ahead, ddc_leaf, host, packet_switch, pool
+from fabricemu.kernels import ahead, host, packet_switch, pool
 from fabricemu.kernels._jit import device, entry
 from fabricemu.kernels._view import attach
+from fabricemu.kernels.ddc import leaf
 from fabricemu.kernels.state import HOST, INF, LEAF, Exit
 from fabricemu.kernels.switch import step as managed
 from fabricemu.kernels.work import set_timer
@@ -33,7 +34,7 @@ def step_device(state, part, d, start, end):
     if kind == HOST:
         return host.step(state, part, d, start, end)
     if kind == LEAF:
-        return ddc_leaf.step(state, part, d, start, end)
+        return leaf.step(state, part, d, start, end)
     if state.config[0]["managed"] == 1:
         return managed.step(state, part, d, start, end)
     return packet_switch.step(state, part, d, start, end)
@@ -63,7 +64,7 @@ def publish_part(state, part):
         dev = state.devices[state.due_devices[part, k]]
         packet_switch.publish(state, part, dev)
         if dev["kind"] == LEAF:
-            ddc_leaf.publish(state, part, dev)
+            leaf.publish(state, part, dev)
 
 
 @device

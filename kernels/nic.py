@@ -79,7 +79,7 @@ def post(state, part, host, first_qp, m, now):
     idle = state.senders[qp]["nxt"] == state.senders[qp]["end"]
     messages.append(state, qp, m)
     record = state.messages[m]
-    if config["fifos"] > config["classes"] + 1:
+    if config["pausing"] == 1:
         p = state.senders[qp]["port"]
         record["paused_created"] = queue.paused_for(queue.of(state, p, state.qp_class[qp]), now)
     if config["protocol"] == UEC:
@@ -96,7 +96,7 @@ def eligible(state, part, host, p, now):
     """Return the data class that port ``p`` serves next, or NONE."""
     config = state.config[0]
     classes = config["classes"]
-    pausing = config["fifos"] > classes + 1
+    pausing = config["pausing"] == 1
     if classes == 1 and not pausing:
         return np.int64(NONE) if state.ready[p]["head"] == NONE else np.int64(0)
     for c in range(classes):
@@ -141,7 +141,7 @@ def has_ready(state, p):
     """Return whether some queue pair that is not paused stands ready at port ``p``."""
     config = state.config[0]
     classes = config["classes"]
-    pausing = config["fifos"] > classes + 1
+    pausing = config["pausing"] == 1
     for c in range(classes):
         fifo = p * classes + c
         if state.ready[fifo]["head"] != NONE and not (
@@ -235,7 +235,7 @@ def fill_tag(state, packet, qp, p, c, start):
             state.sent_by[qp, state.entries[packet]["psn"] & (config["reorder"] - 1)] = entropy
     if config["has_credit"] == 1:
         tag["stamp"] = credit.target(state, qp)
-    if config["fifos"] > config["classes"] + 1:
+    if config["pausing"] == 1:
         tag["paused_at"] = queue.paused_for(queue.of(state, p, c), start)
 
 

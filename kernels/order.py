@@ -71,7 +71,7 @@ def sort(state, part, count, start, seed):
     else:
         shift = 0
         span = state.config[0]["lookahead"]
-        while (span >> shift) > 2 * count:
+        while (span >> shift) > 4 * count:
             shift += 1
         buckets = (span >> shift) + 1
         heads = state.counts[part]
@@ -98,18 +98,29 @@ def insertion(times, slots, count, seed):
         if times[k - 1] < time:
             continue
         slot = slots[k]
-        port = slot & PORT_MASK
         place = k
-        instant = at_instant(seed, time)
-        rank = fold(instant, port)
-        while place > 0 and times[place - 1] >= time:
-            if times[place - 1] == time:
-                other = slots[place - 1] & PORT_MASK
-                before = fold(instant, other)
-                if before < rank or (before == rank and other <= port):
-                    break
+        while place > 0 and times[place - 1] > time:
             times[place] = times[place - 1]
             slots[place] = slots[place - 1]
             place -= 1
+        if place > 0 and times[place - 1] == time:
+            place = among_equals(times, slots, place, slot, at_instant(seed, time))
         times[place] = time
         slots[place] = slot
+
+
+@device
+def among_equals(times, slots, place, slot, instant):
+    """Make room for an arrival among those of the same instant; return its place."""
+    port = slot & PORT_MASK
+    rank = fold(instant, port)
+    time = times[place - 1]
+    while place > 0 and times[place - 1] == time:
+        other = slots[place - 1] & PORT_MASK
+        before = fold(instant, other)
+        if before < rank or (before == rank and other <= port):
+            break
+        times[place] = time
+        slots[place] = slots[place - 1]
+        place -= 1
+    return place

@@ -28,7 +28,14 @@ ENTRY = np.dtype(
 
 # What a packet met in a cell fabric; by its number.
 TRAIL = int64(
-    "voq_in", "voq_head", "voq_out", "last_cell", "released", "last_cell_bytes", "last_seq", "spare"
+    "voq_in",
+    "voq_head",
+    "voq_out",
+    "last_cell",
+    "released",
+    "last_cell_bytes",
+    "last_seq",
+    "charged",
 )
 
 # What NICs tell each other beyond an entry, which it follows. Only with a protocol that needs it.
@@ -319,7 +326,17 @@ INSTANCE = int64(
 )
 PART_STATE = int64("step", "received", "op")
 
-VOQ = int64("queued", "balance", "asked", "next_seq", "last_out", "dirty")
+VOQ = int64(
+    "queued",
+    "balance",
+    "asked",
+    "next_seq",
+    "last_out",
+    "dirty",
+    "since",  # when ``asked`` last rose from 0
+    "in_turn",  # 1 while it waits at the pacer
+    "next_turn",
+)
 REASSEMBLY = int64("expected", "pending", "next")
 SCHEDULER = int64(
     "head_control", "tail_control", "head_bulk", "tail_bulk", "tick", "allowed", "interval", "port"
@@ -336,4 +353,14 @@ LEAF_RECORD = int64(
     "cells",
     "depth",
     "dirty",  # VOQs whose ring changed in this window
+    "next_look",  # after what was asked for
+    "free_at",  # of the pacer
+    "pace_at",  # turn of what waits there
+    "first_turn",  # of its FIFOs
+    "out_mbps",  # of all lanes
+    "renewals",
+    "excess",
+    "held",  # bytes of data that wait
+    "held_peak",
+    "deep",
 )

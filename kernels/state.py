@@ -62,7 +62,7 @@ NONE = -1
 # FIFOs of a port: control, then one for each data class, then, with PFC, pause frames.
 CONTROL, BULK = 0, 1
 DATA, ACK, NACK, CELL, REQUEST, CREDIT = 0, 1, 2, 3, 4, 5  # kinds of entries
-TRIMMED, CNP, PULL, RTS, PAUSE, LOST = 6, 7, 8, 9, 10, 11
+TRIMMED, CNP, PULL, RTS, PAUSE, LOST, RENEWAL = 6, 7, 8, 9, 10, 11, 12
 LAST = 1  # flag: last packet of its message; last byte of a packet in this cell
 CE = 2  # flag: congestion experienced, or its echo
 AT_ONCE = 4  # flag: to be acknowledged at once (AR); of a pause frame: resume
@@ -156,6 +156,14 @@ CONFIG = int64(
     "pad",
     "credit",
     "egress_threshold",
+    "voq_bytes",
+    "onchip_bytes",
+    "balance_bytes",
+    "ahead_bytes",
+    "watchdog",
+    "paced",
+    "train_cells",
+    "least_loaded",
     "span",  # cells that a stream can hold back, a power of two
     "port_rings",  # rings of ports; those of VOQs follow
     "work_mask",
@@ -164,6 +172,7 @@ CONFIG = int64(
     "ranks",
     "full_frame",  # bytes of a full packet
     "classes",
+    "pausing",  # 1 if ports have a FIFO for pause frames
     "qp_timers",  # timers of a queue pair
     "protocol",
     "ack_in_bytes",
@@ -295,6 +304,7 @@ LAYOUT = {
     "schedulers": (SCHEDULER, 1),
     "sprays": (SPRAY_STATE, 1),
     "coprimes": (np.int64, 1),
+    "turns_of": (READY, 1),  # pacer FIFOs of leaves, by level
     "dirty": (np.int64, 2),
 }
 

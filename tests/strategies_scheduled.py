@@ -40,6 +40,21 @@ def mechanisms(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+#: Mechanisms of elements, off.
+NO_ELEMENTS: dict[str, Any] = {"llfc_xoff_bytes": -1, "rci_bytes": (), "rci_slow": ()}
+
+
+@st.composite
+def leaves_alone(draw: st.DrawFn) -> Network:
+    """Draw a fabric with the mechanisms of leaves, which may drop what a VOQ cannot hold."""
+    network = draw(networks())
+    assert network.ddc is not None
+    limit = draw(st.sampled_from((-1, -1, 30_000)))
+    onchip = draw(st.sampled_from((-1, 0, 10_000)))
+    ddc = replace(network.ddc, voq_bytes=limit, onchip_bytes=onchip, **NO_ELEMENTS)
+    return replace(network, ddc=ddc)
+
+
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
     """Draw a fabric of one or two stages, with any of its mechanisms."""

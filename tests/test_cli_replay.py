@@ -11,6 +11,7 @@ import pytest
 from fabricemu import replay as replay_module
 from fabricemu.cli import main
 from fabricemu.cli.fabrics import load_fabrics
+from fabricemu.errors import ConfigError
 from fabricemu.results.reader import Result, verify
 from fabricemu.results.spill import spill_folder
 from fabricemu.spec.presets import load_fabric, preset_names
@@ -165,6 +166,14 @@ def test_run_that_could_not_end_is_refused(host, folder, capsys):
     assert os.listdir(folder) == []
 
 
+def test_python_refuses_a_run_that_could_not_end_too(folder):
+    fabric = load_fabric("clos-ecmp", [f"changes=[{CUT['host1']}]", "transport.rto=1ms"])
+    trace = replay_module.read_trace(TINY)
+    with pytest.raises(ConfigError, match="host1 is cut off for good"):
+        replay_module.replay(trace, fabric, folder / "a.h5")
+    assert os.listdir(folder) == []
+
+
 def test_outage_of_a_host_that_ends_is_not_refused(folder, capsys):
     change = 'changes=[{what="host1", state="down", until="5us"}]'
     arguments = ["--set", change, "--set", "transport.rto=10us", "-o", "a.h5"]
@@ -273,6 +282,7 @@ import os, signal, sys
 sys.path.insert(0, {str(ROOT)!r})
 from fabricemu.cli import main
 from fabricemu.cli.fabrics import load_fabrics
+from fabricemu.errors import ConfigError
 from fabricemu.cli.reporter import Reporter
 from fabricemu.results.log import MessageLog
 

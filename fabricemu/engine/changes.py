@@ -31,7 +31,7 @@ def _apply(state: kernel.State, change: Change) -> kernel.State:
     ports = change.ports
     state.limits["rate"][ports] = change.rate_bps
     state.ports["per_byte"][ports] = network_state.per_byte(change.rate_bps)
-    state.egress["weight"][ports] = np.maximum(change.rate_bps // switch_state.MBPS, 1)
+    state.egress["weight"][ports] = np.maximum(change.rate_bps // network_state.MBPS, 1)
     state.egress["down"][ports] = 1 - change.up
     if change.routes is None:
         return state

@@ -122,5 +122,5 @@ def sort_memory(parts: int, busiest: int) -> dict[str, Array]:
         "key_slot": np.empty((parts, busiest), np.int64),
         "sort_time": np.empty((parts, busiest), np.int64),
         "sort_slot": np.empty((parts, busiest), np.int64),
-        "counts": np.empty((parts, 2 * busiest + 8), np.int64),
+        "counts": np.empty((parts, 4 * busiest + 8), np.int64),
     }

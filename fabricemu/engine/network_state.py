@@ -13,6 +13,7 @@ from fabricemu.kernels import state as kernel
 
 Ints = NDArray[np.int64]
 PS_PER_BYTE_AT_1_BPS = 8_000_000_000_000
+MBPS = 10**6
 FIRST_SPAN = 512  # cells of a stream that can be out of order before the engine makes room
 
 
@@ -102,10 +103,13 @@ def cell_fabric(network: Network, seed: int) -> dict[str, Array]:
     voqs = ddc.leaves * addresses * 2
     seeds = device_seeds(network.n_devices, seed)
     numbers = np.arange(ddc.leaves)
-    leaves = filled(ddc.leaves, kernel.LEAF_RECORD, next_tick=kernel.INF)
+    never = dict.fromkeys(("next_tick", "next_look", "pace_at"), kernel.INF)
+    leaves = filled(ddc.leaves, kernel.LEAF_RECORD, **never)
     leaves["lane_seed"] = fold(seeds[ddc.first_leaf + numbers], kernel.LANE)
     leaves["first_address"] = numbers * ddc.leaf_ports
     leaves["hosts"] = np.minimum(ddc.leaf_ports, addresses - leaves["first_address"])
+    leaves["first_turn"] = 2 * numbers
+    leaves["out_mbps"] = lane_mbps(network, network.rate_bps)
     schedulers = filled(addresses, kernel.SCHEDULER, tick=kernel.INF)
     for name in ("head_control", "tail_control", "head_bulk", "tail_bulk"):
         schedulers[name] = kernel.NONE
@@ -120,6 +124,7 @@ def cell_fabric(network: Network, seed: int) -> dict[str, Array]:
         "schedulers": schedulers,
         "sprays": empty(ddc.leaves * ddc.leaves, kernel.SPRAY_STATE),
         "coprimes": coprime.astype(np.int64),
+        "turns_of": filled(2 * ddc.leaves, kernel.READY, head=kernel.NONE, tail=kernel.NONE),
         "dirty": np.zeros((ddc.leaves, 2 * addresses), np.int64),
     }
 
@@ -133,7 +138,24 @@ def tick_intervals(network: Network) -> Ints:
     egress = network.peer[network.port_ptr[rank] + local]
     rate = (network.rate_bps[egress] * ddc.credit_speedup).astype(np.int64)
     interval: Ints = -(-ddc.credit_bytes * PS_PER_BYTE_AT_1_BPS // rate)
-    return interval
+    if ddc.drm == 0:
+        return interval
+    leaf = host_ports // ddc.leaf_ports
+    mbps = np.maximum(network.rate_bps[egress] // MBPS, 1)
+    need = np.bincount(leaf, weights=mbps, minlength=ddc.leaves).astype(np.int64) * ddc.drm >> 16
+    live = lane_mbps(network, network.rate_bps[network.peer])
+    slowed: Ints = -(-interval * np.maximum(need, live)[leaf] // live[leaf])
+    return slowed
+
+
+def lane_mbps(network: Network, rate_bps: Ints) -> Ints:
+    """Return what the lanes of each leaf carry by the rates of ports, in Mbit/s."""
+    ddc = network.ddc
+    assert ddc is not None
+    lanes = np.flatnonzero((network.kind[network.device_of] == Kind.LEAF) & network.carries_cells)
+    leaf = network.device_of[lanes] - ddc.first_leaf
+    mbps = np.maximum(rate_bps[lanes] // MBPS, 1)
+    return np.bincount(leaf, weights=mbps, minlength=ddc.leaves).astype(np.int64)
 
 
 def _no_cell_fabric() -> dict[str, Array]:
@@ -145,5 +167,6 @@ def _no_cell_fabric() -> dict[str, Array]:
         "schedulers": empty(1, kernel.SCHEDULER),
         "sprays": empty(1, kernel.SPRAY_STATE),
         "coprimes": np.ones(1, np.int64),
+        "turns_of": empty(1, kernel.READY),
         "dirty": np.zeros((1, 1), np.int64),
     }

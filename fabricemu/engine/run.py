@@ -41,6 +41,10 @@ HOST_COUNTERS = (
     "discards",
     "cnps",
 )
+LEAF_COUNTERS = (
+    *("requests", "credits", "blocked", "cells", "depth"),
+    *("renewals", "excess", "held_peak", "deep"),
+)
 EGRESS_COUNTERS = ("marks", "trims", "lost", "headers_dropped")
 THREAD_PORTS = 2048  # a fabric with fewer ports runs on one thread whatever is asked
 
@@ -316,7 +320,7 @@ class _Run:
             counters[name] = np.zeros(network.n_devices, np.int64)
             if network.switching is not None:
                 np.add.at(counters[name], network.device_of, state.egress[name])
-        for name in ("requests", "credits", "blocked", "cells", "depth"):
+        for name in LEAF_COUNTERS:
             counters[name] = np.zeros(network.n_devices, np.int64)
             if network.ddc is not None:
                 first = network.ddc.first_leaf

@@ -186,6 +186,7 @@ def _config(
         "packet_entries": 1 + int(tagged(network, transport)),
         "stamped": int(stamped(transport)),
         "classes": 1,
+        "pausing": int(pauses(network)),
     }
     if network.switching is not None:
         values |= _switching(network, network.switching)
@@ -203,6 +204,14 @@ def _config(
             "pad": int(ddc.pad_cells),
             "credit": ddc.credit_bytes,
             "egress_threshold": ddc.egress_threshold_bytes,
+            "voq_bytes": ddc.voq_bytes,
+            "onchip_bytes": ddc.onchip_bytes,
+            "balance_bytes": ddc.balance_bytes,
+            "ahead_bytes": ddc.ahead_bytes,
+            "watchdog": ddc.watchdog_ps,
+            "paced": int(ddc.paced),
+            "train_cells": ddc.train_cells,
+            "least_loaded": int(ddc.least_loaded),
         }
     return memory.filled(1, kernel.CONFIG, **values)
 

@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabricemu.engine.memory import Array, empty, filled
-from fabricemu.engine.network_state import device_seeds, fold
+from fabricemu.engine.network_state import MBPS, device_seeds, fold
 from fabricemu.fabrics.network import Kind, Network, Routes, Switching
 from fabricemu.kernels import state as kernel
 
 Ints = NDArray[np.int64]
 PAUSE_ROWS = 1 << 14  # intervals of one part between two returns to Python
-MBPS = 10**6
 
 
 def with_switching(network: Network) -> Network:

@@ -111,7 +111,7 @@ def keep(state, part, d, i, p, packet, now):
         seed = at_instant(state.switches[d]["mark_seed"], now)
         roll = fold(fold(seed, p - first), 1 + i - first)
         marking.mark(state, p, entry, queue.of(state, p, c)["waiting"] + size, roll)
-    if config["fifos"] > config["classes"] + 1:
+    if config["pausing"] == 1:
         extras.tag(state, packet)["pause"] -= queue.paused_for(queue.of(state, p, c), now)
     queue.of(state, p, c)["waiting"] += size
     wire.count(state, p, size)
@@ -123,7 +123,7 @@ def keep(state, part, d, i, p, packet, now):
 @device
 def account_pause(state, p, c, packet, now):
     """Add to a packet's tag how long its class was paused while it waited here."""
-    if state.config[0]["fifos"] > state.config[0]["classes"] + 1:
+    if state.config[0]["pausing"] == 1:
         extras.tag(state, packet)["pause"] += queue.paused_for(queue.of(state, p, c), now)
 
 

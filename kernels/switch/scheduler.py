@@ -25,7 +25,7 @@ def choose(state, part, p):
     fifos = config["fifos"]
     base = p * fifos
     classes = config["classes"]
-    if fifos > classes + 1 and has_waiting(state, base + fifos - 1):
+    if config["pausing"] == 1 and has_waiting(state, base + fifos - 1):
         return fifos - 1
     if has_waiting(state, base):
         return np.int64(CONTROL)

@@ -87,7 +87,7 @@ def schedule(state, d, p, now):
         return  # what waits is paused
     fifos = state.config[0]["fifos"]
     waits = state.ports[p]["waiting_bytes"] > 0
-    if fifos > state.config[0]["classes"] + 1:
+    if state.config[0]["pausing"] == 1:
         out = state.outs[(p + 1) * fifos - 1]
         waits |= out["committed"] < out["tail"]
     if waits:

@@ -10,7 +10,7 @@ GROW_REORDER = int(Exit.GROW_REORDER)
 
 
 @inlined
-def next_lane(state, dev, leaf, target):
+def next_lane(state, part, dev, leaf, target, now):
     """Return the next port of the permuted round robin towards a leaf."""
     config = state.config[0]
     lanes = config["lanes"]
@@ -28,14 +28,46 @@ def next_lane(state, dev, leaf, target):
     spray["left"] -= 1
     first = dev["first_port"] + leaf["hosts"]
     port.ask_ahead(state, first + following)
+    if config["least_loaded"] == 1:
+        return least_loaded(state, part, first, lane, spray["step"], now)
     return first + lane
+
+
+@device
+def least_loaded(state, part, first, lane, step, now):
+    """Return the lane with the shortest queue, looking from ``lane`` on in the order of a cycle."""
+    lanes = state.config[0]["lanes"]
+    best = first + lane
+    least = np.int64(-1)
+    for _ in range(lanes):
+        p = first + lane
+        port.advance(state, part, p, now)
+        load = 2 * state.ports[p]["waiting_bytes"] + (state.ports[p]["free_at"] > now)
+        if least < 0 or load < least:
+            best = p
+            least = load
+        lane = lane + step if lane + step < lanes else lane + step - lanes
+    return best
+
+
+@inlined
+def frame_bytes(state, payload):
+    """Return the bytes of a cell, or of the cells of a train, with ``payload`` bytes."""
+    config = state.config[0]
+    count = 1
+    if config["train_cells"] > 1:
+        room = config["cell_bytes"] - config["cell_header"]
+        count = (payload + room - 1) // room
+    if config["pad"] == 1:
+        return count * config["cell_bytes"]
+    return payload + count * config["cell_header"]
 
 
 @device
 def send_control(state, part, dev, leaf, target, kind, voq, value, now):
     """Send a request or a credit to another leaf."""
     config = state.config[0]
-    p = next_lane(state, dev, leaf, target)
+    p = next_lane(state, part, dev, leaf, target, now)
     port.advance(state, part, p, now)
     cell = pool.take(state, part)
     if cell == NONE:
@@ -55,11 +87,8 @@ def send_control(state, part, dev, leaf, target, kind, voq, value, now):
 @device
 def send_cell(state, part, dev, leaf, target, voq, payload, flags, now):
     """Send the next cell of a VOQ to its leaf; return its bytes."""
-    config = state.config[0]
-    size = payload + config["cell_header"]
-    if config["pad"] == 1:
-        size = config["cell_bytes"]
-    p = next_lane(state, dev, leaf, target)
+    size = frame_bytes(state, payload)
+    p = next_lane(state, part, dev, leaf, target, now)
     port.advance(state, part, p, now)
     cell = pool.take(state, part)
     if cell == NONE:
@@ -82,13 +111,14 @@ def send_cell(state, part, dev, leaf, target, voq, payload, flags, now):
 
 @device
 def cut(state, part, dev, leaf, target, voq, first, last, now):
-    """Cut the packets ``first .. last - 1`` of a VOQ's ring into one run of cells.
+    """Cut the packets ``first .. last - 1`` of a VOQ's ring into cells; return their bytes.
 
     A cell that holds the last byte of a packet is flagged, and the packet keeps its number.
     """
     config = state.config[0]
     out = state.outs[config["port_rings"] + voq]
-    room = config["cell_bytes"] - config["cell_header"]
+    room = (config["cell_bytes"] - config["cell_header"]) * config["train_cells"]
+    total = 0
     held = 0
     flags = 0
     marked = first
@@ -99,6 +129,7 @@ def cut(state, part, dev, leaf, target, voq, first, last, now):
             left -= room - held
             size = send_cell(state, part, dev, leaf, target, voq, room, flags, now)
             marked = note_cell(state, out, marked, index, seq, size)
+            total += size
             seq += 1
             held = 0
             flags = 0
@@ -109,6 +140,7 @@ def cut(state, part, dev, leaf, target, voq, first, last, now):
     span = state.config[0]["span"]
     if seq - state.reassembly[voq]["expected"] >= span:
         state.parts[part]["grow"] = GROW_REORDER
+    return total + size
 
 
 @inlined
