@@ -27,8 +27,6 @@ WORKLOADS = {
     "all-to-all": (Collective.ALL_TO_ALL, Algorithm.AT_ONCE),
     "all-to-all-shift": (Collective.ALL_TO_ALL, Algorithm.SHIFT),
 }
-# Flowlets reorder, and go-back-N may wait for ever for what it discarded: it needs a timer.
-NEEDS = {"clos-flowlet": ["transport.rto=1ms"]}
 # A Tomahawk 5 has 128 ports of 400G, a Jericho3-AI 36 and 160 lanes, an element 256 lanes.
 RADIX, LEAF_PORTS, LANES, ELEMENT_LANES = 128, 36, 160, 256
 DIVISORS = (4, 2)
@@ -101,8 +99,7 @@ def overrides(preset: str, setting: Setting, other_links: bool) -> list[str]:
     d = setting.divisor
     if preset != DDC:
         rate = 400 if other_links else 800
-        boxes = [f"clos.radix={RADIX // d}", f"clos.uplink_rate={rate}Gbps"]
-        return boxes + NEEDS.get(preset, [])
+        return [f"clos.radix={RADIX // d}", f"clos.uplink_rate={rate}Gbps"]
     lanes = 2 if other_links else 1
     return [
         f"ddc.leaf_ports={LEAF_PORTS // d}",

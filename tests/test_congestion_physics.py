@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fabricemu.errors import EngineError
+from fabricemu.workloads.program import Algorithm, Collective
 from tests import bottleneck, builders, ethernet
 from tests.bottleneck import (
     AT_40G,
@@ -349,6 +350,17 @@ def test_go_back_n_collapses_under_spray():
     assert permutation_goodput("transport.receiver=in-order") < 0.5 * selective
 
 
+@pytest.mark.parametrize("seed", [0, 2])
+def test_flowlets_end_by_the_time_out_of_their_preset(seed):
+    """A repeat that is overtaken is discarded behind a NACK that was answered: only time helps."""
+    boxes = case("clos-flowlet", 64, "clos.radix=16")
+    program = builders.collective(Collective.ALL_TO_ALL, Algorithm.AT_ONCE, 64, 64 * 131_072)
+    found = run_program(boxes.network, boxes.transport, program, seed=seed)
+    assert found.outcome.link_drops.sum() == 0
+    assert found.outcome.device["timeouts"].sum() > 0
+    assert len(found.columns["acked"]) == 64 * 63
+
+
 # path choice
 
 
@@ -401,7 +413,7 @@ def test_weights_follow_the_rates():
 @pytest.mark.parametrize(("gap_us", "paths"), [(0, 1), (5, 8)])
 def test_flow_without_a_gap_keeps_its_path(gap_us, paths):
     """Eight spines, a gap of 2 us; messages 5 us apart choose anew and meet all paths."""
-    flowlets = ("clos.choice=spray", "clos.flowlet_gap=2us")
+    flowlets = ("clos.choice=spray", "clos.flowlet_gap=2us", "transport.rto=1ms")
     network = case("clos-ecmp", 16, *COMMON, *BOXES, *flowlets, control("none"))
     trains = [Train(0, 8, 1, 1, gap_us * US * number) for number in range(200)]
     found = run(network, trains)

@@ -105,6 +105,21 @@ def complaint(name, *overrides):
             ["switch.pfc=false", "switch.class=[]"],
             "transport.rto: none with a lossy class in a bounded switch.buffer; expected a time",
         ),
+        (
+            "clos-ecmp",
+            ["clos.choice=spray"],
+            "transport.rto: none with transport.receiver 'in-order' and clos.choice 'spray'",
+        ),
+        (
+            "clos-adaptive",
+            ["transport.receiver=window"],
+            "transport.rto: none with transport.receiver 'window' and clos.choice 'adaptive'",
+        ),
+        (
+            "clos-ecmp",
+            ["transport.balance=reps"],
+            "transport.rto: none with transport.receiver 'in-order' and transport.balance 'reps'",
+        ),
         ("clos-ecmp", ["links.loss_rate=1e-5"], "transport.rto: none with links.loss_rate"),
         (
             "clos-ecmp",
@@ -179,7 +194,8 @@ def test_what_makes_no_sense_together_is_refused(name, overrides, part):
         ("clos-ecmp", ["congestion.control=hpcc", EACH]),
         ("clos-ecmp", ["congestion.dcqcn.set=simai", EACH]),
         ("clos-ecmp", ["congestion.dcqcn.set=simai", "congestion.dcqcn.window=none"]),
-        ("clos-ecmp", ["transport.balance=reps", "transport.ack_every=16"]),
+        ("clos-ecmp", ["transport.balance=reps", "transport.rto=1ms"]),
+        ("clos-ecmp", ["transport.balance=reps", "transport.receiver=any-order"]),
         ("clos-flowlet", ["transport.balance=reps"]),
         ("clos-ecmp", ["transport.receiver=any-order", "transport.loss_distance=3"]),
         ("clos-ecmp", ["switch.buffer=unbounded", "switch.xoff=15 packets"]),

@@ -55,14 +55,28 @@ class ClosSpec(_Fabric):
 
     def _losses(self) -> list[str]:
         """Return what packets can be lost by."""
+        receiver = self.transport.receiver
         losses = {
             "a bounded clos.queue": self.clos.queue != "unbounded",
             "a lossy class in a bounded switch.buffer": self.switch.drops_when_full,
             "links.loss_rate": self.links.loss_rate > 0,
             "links that lose, [[loss]]": any(item.rate for item in self.loss),
             "links that go down, [[changes]]": any(item.state == "down" for item in self.changes),
+            # A NACK is sent once for a gap. Where what it brings is overtaken too, and the gap is
+            # at the end of a message, nothing comes that would ask for it again.
+            f"transport.receiver {receiver!r} and {self._reorders}, by which packets overtake": (
+                receiver != "any-order" and self._reorders != ""
+            ),
         }
         return [name for name, given in losses.items() if given]
+
+    @property
+    def _reorders(self) -> str:
+        """What lets a packet overtake another one of its queue pair, or nothing."""
+        if self.clos.choice != "ecmp":
+            return f"clos.choice {self.clos.choice!r}"
+        balance = self.transport.balance
+        return "" if balance == "none" else f"transport.balance {balance!r}"
 
     @property
     def queue_bytes(self) -> int:

@@ -1,0 +1,13 @@
+"""Rates of a permutation as in the Stardust paper: ``python benchmarks/stardust.py --help``."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# A script finds its own folder first; the packages are beside that.
+sys.path[0] = str(ROOT)
+
+from benchmarks.stardust_command import main  # noqa: E402
+
+if __name__ == "__main__":
+    main()
