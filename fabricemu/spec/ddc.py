@@ -14,7 +14,7 @@ from fabricemu.spec.table import GBPS, MAX_TIME, NS, Table
 
 
 class DdcParams(Table):
-    """A single-stage cell fabric; the defaults are Jericho3-AI leaves and Ramon3 elements."""
+    """A cell fabric; the defaults are Jericho3-AI leaves and Ramon3 elements."""
 
     leaf_ports: int = Field(
         default=36, ge=1, le=2**16, description="NIC ports of a leaf; 14.4 Tb/s = 36 x 400G (FBOSS)"
@@ -31,7 +31,28 @@ class DdcParams(Table):
     lanes_per_element: CountOrAuto = Field(
         default="auto",
         description="lanes of a leaf to one element; auto: the largest power of two that"
-        " divides lanes and fits the leaves, that is the fewest elements",
+        " divides lanes and fits the leaves, that is the fewest elements; 1 in pods",
+    )
+    pod_leaves: CountOrAuto = Field(
+        default="auto",
+        description="leaves of a pod of two stages; auto: one stage where it reaches all leaves,"
+        " else as many as half the lanes of an element (FBOSS VoqConstants.h: 128)",
+    )
+    up_lanes: CountOrAuto = Field(
+        default="auto",
+        description="lanes of a pod's element to those above; auto: as many as down, so that"
+        " nothing blocks (FBOSS: 128)",
+    )
+    planes: CountOrAuto = Field(
+        default="auto",
+        description="planes of the elements above, each for its share of a pod's elements; auto:"
+        " the fewest for which an element above has the lanes (FBOSS: 4)",
+    )
+    box_elements: int = Field(
+        default=4,
+        ge=1,
+        le=1024,
+        description="elements of a box, MERU800BFA: 1,024 lanes, 2 Ramon3 of 2 elements (FBOSS)",
     )
     cell_bytes: int = Field(default=512, ge=2, le=65535, description="bytes, with header (FBOSS)")
     cell_header_bytes: int = Field(default=32, ge=1, le=4096, description="bytes (FBOSS)")

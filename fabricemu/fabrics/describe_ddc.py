@@ -1,0 +1,76 @@
+"""What only a cell fabric has: stages, lanes, speed-up and the credit loop, as plain numbers."""
+
+from typing import Any
+
+from fabricemu.fabrics.ddc import shape_of
+from fabricemu.fabrics.network import Ddc, Network
+from fabricemu.fabrics.timing import tx_ps
+from fabricemu.spec.fabric import DdcSpec
+
+
+def describe_ddc(spec: DdcSpec, network: Network) -> dict[str, Any]:
+    """Return stages and lanes, speed-up of a leaf and the longest credit loop.
+
+    ``leaf_speedup`` is uplink over host capacity of a full leaf for full packets, net of cell
+    headers.
+    """
+    assert network.ddc is not None
+    return {
+        "cell_fabric": _stages(spec, network.n_ranks),
+        "leaf_speedup": _speedups(spec),
+        "credit_loop_ps": _credit_loop_ps(network, network.ddc),
+    }
+
+
+def fabric_boxes(spec: DdcSpec, n_ranks: int) -> dict[str, int]:
+    """Return the boxes of elements; each has elements of one stage only."""
+    shape, size = shape_of(spec, n_ranks), spec.ddc.box_elements
+    boxes = {"fabric box": -(-shape.pods * shape.elements // size)}
+    return boxes | ({"spine box": -(-shape.spines // size)} if shape.stages == 2 else {})
+
+
+def _stages(spec: DdcSpec, n_ranks: int) -> dict[str, int]:
+    """Return the counts of section 16."""
+    shape = shape_of(spec, n_ranks)
+    content = {
+        "stages": shape.stages,
+        "lanes_of_leaves": shape.leaves * spec.ddc.lanes,
+        "lanes_to_an_element": shape.lanes_per_element,
+    }
+    if shape.stages == 1:
+        return content
+    return content | {
+        "pods": shape.pods,
+        "leaves_of_a_pod": shape.pod_leaves,
+        "lanes_up_of_an_element": shape.up_lanes,
+        "lanes_between_stages": shape.pods * shape.elements * shape.up_lanes,
+        "planes": shape.planes,
+    }
+
+
+def _speedups(spec: DdcSpec) -> dict[str, float]:
+    """Return lane over host capacity of a full leaf, by how full packets are cut into cells."""
+    ddc, frame = spec.ddc, spec.transport.frame_bytes
+    raw = ddc.lanes * ddc.lane_rate / (ddc.leaf_ports * spec.host.port_rate)
+    room = ddc.cell_bytes - ddc.cell_header_bytes
+    cells = -(-frame // room)
+    cut = {
+        "raw": 1.0,
+        "packed": room / ddc.cell_bytes,
+        "short_cells": frame / (frame + cells * ddc.cell_header_bytes),
+        "padded": frame / (cells * ddc.cell_bytes),
+    }
+    speedups = {name: raw * share for name, share in cut.items()}
+    padded = "padded" if ddc.pad_cells else "short_cells"
+    return speedups | {"configured": speedups["packed" if ddc.packing else padded]}
+
+
+def _credit_loop_ps(network: Network, ddc: Ddc) -> int:
+    """Return the time of a request and its credit between the farthest leaves on idle lanes."""
+    way = [int(network.port_ptr[ddc.first_leaf + 1]) - 1]
+    element = ddc.first_leaf + ddc.leaves
+    if network.up_count[element]:
+        way.append(int(network.port_ptr[element] + network.up_first[element]))
+    way += network.peer[way].tolist()
+    cell = tx_ps(ddc.control_cell_bytes, network.rate_bps[way])
+    return 2 * int((cell + network.latency_ps[way]).sum())
