@@ -14,11 +14,10 @@ from tests import builders, scheduled, strategies
 from tests.compare import assert_agrees, examples
 
 WIRES = ("port_ptr", "peer", "kind", "lo", "hi", "div", "bundle", "up_first", "up_count")
-EIGHT_HUNDRED = ("host.port_rate=800Gbps", "ddc.leaf_ports=18")
 
 
-def spec_of(*overrides, name="ddc"):
-    return load_fabric(name, overrides)
+def spec_of(*overrides):
+    return load_fabric("ddc", overrides)
 
 
 def small(pods, pod_leaves, elements, planes, *more):
@@ -35,18 +34,18 @@ def small(pods, pod_leaves, elements, planes, *more):
 
 
 @pytest.mark.parametrize(
-    ("ranks", "overrides", "boxes", "lanes"),
+    ("ranks", "name", "boxes", "lanes"),
     [
-        (1152, (), (32, 20, 0, 5, 0), (5120, None)),
-        (4608, (), (128, 80, 0, 20, 0), (20480, None)),
-        (9216, (), (256, 160, 0, 40, 0), (40960, None)),
-        (18432, (), (512, 640, 512, 160, 128), (81920, 81920)),
-        (32768, EIGHT_HUNDRED, (1821, 2400, 1280, 600, 320), (291360, 307200)),
-        (36864, EIGHT_HUNDRED, (2048, 2560, 1280, 640, 320), (327680, 327680)),
+        (1152, "ddc", (32, 20, 0, 5, 0), (5120, None)),
+        (4608, "ddc", (128, 80, 0, 20, 0), (20480, None)),
+        (9216, "ddc", (256, 160, 0, 40, 0), (40960, None)),
+        (18432, "ddc", (512, 640, 512, 160, 128), (81920, 81920)),
+        (32768, "ddc-800g", (1821, 2400, 1280, 600, 320), (291360, 307200)),
+        (36864, "ddc-800g", (2048, 2560, 1280, 640, 320), (327680, 327680)),
     ],
 )
-def test_counts_are_those_of_the_page(ranks, overrides, boxes, lanes):
-    content = describe(spec_of(*overrides), ranks)
+def test_counts_are_those_of_the_page(ranks, name, boxes, lanes):
+    content = describe(load_fabric(name), ranks)
     names = ("leaf", "element", "spine", "fabric box", "spine box")
     assert tuple(content["boxes"].get(name, 0) for name in names) == boxes
     cells = content["cell_fabric"]
