@@ -82,6 +82,11 @@ def test_one_run_makes_one_sound_file_and_nothing_else(folder, capsys):
     assert verify("a.h5")["messages"] == 2
 
 
+def test_a_fabric_with_too_few_lanes_is_warned_of(folder, capsys):
+    assert replay(TINY, "-f", "ddc", "--set", "ddc.lanes=120", "-o", "a.h5") == 0
+    assert "ddc: warning: the lanes of a leaf carry 0.7" in capsys.readouterr().err
+
+
 def test_counts_follow_from_the_trace(folder, capsys):
     run = replayed(capsys, TINY, "-f", "clos-ecmp", "-o", "a.h5")[0]
     # 2 messages of 3 packets, each acknowledged once, over 2 links.

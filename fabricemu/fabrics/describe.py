@@ -10,6 +10,7 @@ from fabricemu.fabrics.describe_ddc import describe_ddc, fabric_boxes
 from fabricemu.fabrics.fault_rows import fault_rows
 from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.paths import Paths
+from fabricemu.fabrics.speedup import speedup_warnings
 from fabricemu.fabrics.tiers import Tiers, planes_of, rails_of
 from fabricemu.fabrics.ways import DOMAIN
 from fabricemu.spec.fabric import ClosSpec, FabricSpec
@@ -51,6 +52,8 @@ def describe(spec: FabricSpec, n_ranks: int) -> dict[str, Any]:
     else:
         content["boxes"] |= fabric_boxes(spec, n_ranks)
         content |= describe_ddc(spec, network)
+    if warnings := speedup_warnings(spec, network):
+        content["warnings"] = warnings
     return content
 
 

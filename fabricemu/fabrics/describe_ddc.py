@@ -4,20 +4,17 @@ from typing import Any
 
 from fabricemu.fabrics.ddc import shape_of
 from fabricemu.fabrics.network import Ddc, Network
+from fabricemu.fabrics.speedup import speedups
 from fabricemu.fabrics.timing import tx_ps
 from fabricemu.spec.fabric import DdcSpec
 
 
 def describe_ddc(spec: DdcSpec, network: Network) -> dict[str, Any]:
-    """Return stages and lanes, speed-up of a leaf and the longest credit loop.
-
-    ``leaf_speedup`` is uplink over host capacity of a full leaf for full packets, net of cell
-    headers.
-    """
+    """Return stages and lanes, ``speedups`` of a leaf and the longest credit loop."""
     assert network.ddc is not None
     return {
         "cell_fabric": _stages(spec, network.n_ranks),
-        "leaf_speedup": _speedups(spec),
+        "leaf_speedup": speedups(spec, network),
         "credit_loop_ps": _credit_loop_ps(network, network.ddc),
     }
 
@@ -46,23 +43,6 @@ def _stages(spec: DdcSpec, n_ranks: int) -> dict[str, int]:
         "lanes_between_stages": shape.pods * shape.elements * shape.up_lanes,
         "planes": shape.planes,
     }
-
-
-def _speedups(spec: DdcSpec) -> dict[str, float]:
-    """Return lane over host capacity of a full leaf, by how full packets are cut into cells."""
-    ddc, frame = spec.ddc, spec.transport.frame_bytes
-    raw = ddc.lanes * ddc.lane_rate / (ddc.leaf_ports * spec.host.port_rate)
-    room = ddc.cell_bytes - ddc.cell_header_bytes
-    cells = -(-frame // room)
-    cut = {
-        "raw": 1.0,
-        "packed": room / ddc.cell_bytes,
-        "short_cells": frame / (frame + cells * ddc.cell_header_bytes),
-        "padded": frame / (cells * ddc.cell_bytes),
-    }
-    speedups = {name: raw * share for name, share in cut.items()}
-    padded = "padded" if ddc.pad_cells else "short_cells"
-    return speedups | {"configured": speedups["packed" if ddc.packing else padded]}
 
 
 def _credit_loop_ps(network: Network, ddc: Ddc) -> int:
