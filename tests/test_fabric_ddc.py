@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from fabricemu.errors import ConfigError
 from fabricemu.fabrics.build import build
+from fabricemu.fabrics.ddc import build_ddc
 from fabricemu.fabrics.describe import describe
 from fabricemu.fabrics.verify import verify
 from fabricemu.spec.presets import load_fabric
@@ -154,3 +155,69 @@ def test_kernels_agree_where_all_cross_the_pods():
     above = [device for device, name in enumerate(network.names) if name.startswith("spine")]
     ports = np.concatenate([np.arange(*network.port_ptr[d : d + 2]) for d in above])
     assert (found.outcome.link_packets[ports] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "ranks", "size", "emulated"),
+    [
+        ("ddc", 1152, 4, (40, 20, 0)),  # 8 lanes to each element are 2
+        ("ddc", 1152, 32, (5, 5, 0)),  # and four elements are one
+        ("ddc", 9216, 4, (40, 40, 0)),
+        ("ddc", 18432, 4, (40, 160, 512)),
+        ("ddc-800g", 32768, 16, (10, 150, 1280)),
+    ],
+)
+def test_lanes_are_grouped_with_their_elements(name, ranks, size, emulated):
+    spec = load_fabric(name, [f"ddc.lane_group={size}", "ddc.train_cells=1"])
+    content = describe(spec, ranks)
+    found = content["emulated"]
+    assert (found["lanes_of_a_leaf"], found["elements"], found["spines"]) == emulated
+    bill = {key: value for key, value in content.items() if key != "emulated"}
+    assert bill == describe(load_fabric(name), ranks)
+
+
+@examples(60)
+@given(
+    leaves=st.integers(1, 40),
+    pod_leaves=st.integers(1, 9),
+    per_element=st.sampled_from([1, 2, 4]),
+    size=st.sampled_from([1, 2, 4, 8, 16]),
+    planes=st.sampled_from(["auto", 2, 4]),
+)
+def test_grouped_lanes_carry_as_much(leaves, pod_leaves, per_element, size, planes):
+    values = {"pod_leaves": pod_leaves, "lanes_per_element": per_element, "planes": planes}
+    wired = ["ddc.lanes=16", "ddc.leaf_ports=3", *(f"ddc.{k}={v}" for k, v in values.items())]
+    exact = build_ddc(spec_of(*wired), 3 * leaves)
+    try:
+        network = build_ddc(spec_of(*wired, f"ddc.lane_group={size}"), 3 * leaves)
+    except ConfigError:
+        reject()
+    verify(network)
+    assert network.ddc.lanes * size == 16
+    capacities = [sum(n.rate_bps[n.carries_cells].tolist()) for n in (exact, network)]
+    assert capacities[0] == capacities[1]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["ddc.lane_group=3"], "ddc.lane_group: 3 with 160 lanes of a leaf, 16 to an element"),
+        (["ddc.lane_group=3"], "the nearest valid choice is 2"),
+        (["ddc.lane_group=160"], "train_cells: 160 of 512 bytes; expected at most 65535 bytes"),
+    ],
+)
+def test_groups_that_do_not_divide_are_refused(overrides, words):
+    with pytest.raises(ConfigError, match=words):
+        build(spec_of(*overrides), 36 * 16)
+
+
+def test_trains_are_as_long_as_groups_unless_said():
+    assert build_ddc(spec_of("ddc.lane_group=8"), 36).ddc.train_cells == 8
+    assert build_ddc(spec_of("ddc.lane_group=8", "ddc.train_cells=2"), 36).ddc.train_cells == 2
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_kernels_agree_on_grouped_lanes(size):
+    network = build(small(2, 2, 4, 1, f"ddc.lane_group={size}"), 8)[0]
+    rows = [(src, (src + hop) % 8, 9_000 * hop) for src in range(8) for hop in (1, 5)]
+    assert_agrees(network, builders.transport(), builders.sends(rows, 8))

@@ -11,7 +11,7 @@ from fabricemu.fabrics.hosts import host_cables, host_group, leaf_ports, scale_u
 from fabricemu.fabrics.network import Choice, Ddc, Ints, Kind, Network
 from fabricemu.fabrics.wiring import Cables, Group, assemble, ends
 from fabricemu.spec.ddc import DdcParams
-from fabricemu.spec.fabric import DdcSpec
+from fabricemu.spec.fabric import DdcSpec, FabricSpec
 
 _CHOICE = {"round-robin": Choice.ROUND_ROBIN, "adaptive": Choice.ADAPTIVE}
 
@@ -24,7 +24,7 @@ def build_ddc(spec: DdcSpec, n_ranks: int) -> Network:
     below = _elements(ddc, shape)
     groups = [
         host_group(spec.host, n_ranks),
-        Group(Kind.LEAF, "leaf", hosts + ddc.lanes),
+        Group(Kind.LEAF, "leaf", hosts + shape.lanes),
         below,
     ]
     cables = [_host_cables(spec, n_ranks, hosts), _lanes(spec, n_ranks, hosts, shape)]
@@ -46,6 +46,13 @@ def build_ddc(spec: DdcSpec, n_ranks: int) -> Network:
 def shape_of(spec: DdcSpec, n_ranks: int) -> DdcShape:
     """Return the counts of the fabric for ``n_ranks`` hosts."""
     return ddc_shape(spec.ddc, len(leaf_ports(n_ranks * spec.host.nic_ports, spec.ddc.leaf_ports)))
+
+
+def cell_modes(spec: FabricSpec) -> dict[str, int]:
+    """Return how many lanes are one, and how many cells; nothing without a cell fabric."""
+    if not isinstance(spec, DdcSpec):
+        return {}
+    return {"lane_group": spec.ddc.lane_group, "train_cells": spec.ddc.cells_of_a_train}
 
 
 def _host_cables(spec: DdcSpec, n_ranks: int, hosts: Ints) -> Cables:
@@ -87,7 +94,7 @@ def _spines(ddc: DdcParams, shape: DdcShape) -> Group:
 
 def _lanes(spec: DdcSpec, n_ranks: int, hosts: Ints, shape: DdcShape) -> Cables:
     """Return the lanes of the leaves, each to the elements of its pod."""
-    lanes, per_element = spec.ddc.lanes, shape.lanes_per_element
+    lanes, per_element = shape.lanes, shape.lanes_per_element
     leaf, lane = np.divmod(np.arange(shape.leaves * lanes, dtype=np.int64), lanes)
     pod, place = np.divmod(leaf, shape.pod_leaves)
     element, strand = np.divmod(lane, per_element)
@@ -95,7 +102,7 @@ def _lanes(spec: DdcSpec, n_ranks: int, hosts: Ints, shape: DdcShape) -> Cables:
     return Cables(
         device=ends(n_ranks + leaf, n_ranks + shape.leaves + pod * shape.elements + element),
         port=ends(hosts[leaf] + lane, place * per_element + strand),
-        rate_bps=spec.ddc.lane_rate,
+        rate_bps=spec.ddc.lane_rate * spec.ddc.lane_group,
         latency_ps=(fibre, spec.ddc.element_latency + fibre),
     )
 
@@ -115,7 +122,7 @@ def _up_lanes(spec: DdcSpec, n_ranks: int, below: Group, shape: DdcShape) -> Cab
         port=ends(
             below.ports[element] - lanes + lane, (pod * width + place) * shape.strands + strand
         ),
-        rate_bps=spec.ddc.lane_rate,
+        rate_bps=spec.ddc.lane_rate * spec.ddc.lane_group,
         latency_ps=(hop, hop),
     )
 
@@ -124,7 +131,7 @@ def _parameters(ddc: DdcParams, n_ranks: int, shape: DdcShape) -> Ddc:
     return Ddc(
         leaves=shape.leaves,
         leaf_ports=ddc.leaf_ports,
-        lanes=ddc.lanes,
+        lanes=shape.lanes,
         lanes_per_element=shape.lanes_per_element,
         first_leaf=n_ranks,
         cell_bytes=ddc.cell_bytes,
@@ -135,4 +142,5 @@ def _parameters(ddc: DdcParams, n_ranks: int, shape: DdcShape) -> Ddc:
         credit_bytes=ddc.credit_bytes,
         credit_speedup=ddc.credit_speedup,
         egress_threshold_bytes=ddc.egress_threshold,
+        train_cells=ddc.cells_of_a_train,
     )

@@ -4,7 +4,7 @@ One stage of elements where they reach all leaves, else pods with elements of th
 planes above, elements that join the pods.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fabricemu.errors import ConfigError
 from fabricemu.spec.ddc import DdcParams
@@ -36,6 +36,11 @@ class DdcShape:
     strands: int = 1
 
     @property
+    def lanes(self) -> int:
+        """Lanes of a leaf."""
+        return self.elements * self.lanes_per_element
+
+    @property
     def stages(self) -> int:
         """Stages of elements."""
         return 2 if self.up_lanes else 1
@@ -59,6 +64,42 @@ def ddc_shape(ddc: DdcParams, leaves: int) -> DdcShape:
     ConfigError
         If an element would need more lanes than it has, or something does not divide.
     """
+    shape = _exact(ddc, leaves)
+    found = _grouped(shape, ddc.lane_group)
+    if found is None:
+        valid = [k for k in range(1, shape.lanes + 1) if _grouped(shape, k) is not None]
+        near = min(valid, key=lambda k: abs(k - ddc.lane_group))
+        raise ConfigError(
+            f"ddc.lane_group: {ddc.lane_group} with {shape.lanes} lanes of a leaf,"
+            f" {shape.lanes_per_element} to an element; expected to divide lanes, elements and"
+            f" planes evenly; the nearest valid choice is {near}"
+        )
+    return found
+
+
+def _grouped(shape: DdcShape, size: int) -> DdcShape | None:
+    """Return the counts where ``size`` lanes are one, or None if something does not divide.
+
+    Where a leaf has fewer lanes to an element, elements become one as well.
+    """
+    strands = min(size, shape.lanes_per_element)
+    merged = size // strands
+    if shape.lanes_per_element % strands or size % strands or shape.elements % merged:
+        return None
+    fewer = replace(
+        shape,
+        lanes_per_element=shape.lanes_per_element // strands,
+        elements=shape.elements // merged,
+        up_lanes=shape.up_lanes // strands,
+        strands=max(1, shape.strands // strands),
+    )
+    divides = shape.up_lanes % strands == shape.plane_elements % merged == 0
+    above = shape.strands % strands == 0 or strands % shape.strands == 0
+    return fewer if shape.stages == 1 or (divides and above) else None
+
+
+def _exact(ddc: DdcParams, leaves: int) -> DdcShape:
+    """Return the counts with every lane by itself."""
     if _one_stage(ddc, leaves):
         per_element = _lanes_per_element(ddc, leaves, ddc.element_lanes)
         return DdcShape(leaves, leaves, 1, per_element, ddc.lanes // per_element)

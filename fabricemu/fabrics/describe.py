@@ -6,7 +6,7 @@ import numpy as np
 
 from fabricemu.fabrics.build import build, idle_baseline
 from fabricemu.fabrics.derived_rows import derived_rows
-from fabricemu.fabrics.describe_ddc import describe_ddc, fabric_boxes
+from fabricemu.fabrics.describe_ddc import describe_ddc, emulated_lanes, exact, fabric_boxes
 from fabricemu.fabrics.fault_rows import fault_rows
 from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.paths import Paths
@@ -31,6 +31,7 @@ def describe(spec: FabricSpec, n_ranks: int) -> dict[str, Any]:
     ConfigError
         If the hosts do not fit the fabric.
     """
+    spec, emulated = exact(spec), emulated_lanes(spec, n_ranks)
     network, transport = build(spec, n_ranks)
     tiers = Tiers(network)
     content: dict[str, Any] = {
@@ -51,7 +52,7 @@ def describe(spec: FabricSpec, n_ranks: int) -> dict[str, Any]:
         content |= fault_rows(spec, network)
     else:
         content["boxes"] |= fabric_boxes(spec, n_ranks)
-        content |= describe_ddc(spec, network)
+        content |= describe_ddc(spec, network) | emulated
     if warnings := speedup_warnings(spec, network):
         content["warnings"] = warnings
     return content

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from fabricemu.fabrics.ddc import shape_of
+from fabricemu.fabrics.ddc import cell_modes, shape_of
 from fabricemu.fabrics.network import Ddc, Network
 from fabricemu.fabrics.speedup import speedups
 from fabricemu.fabrics.timing import tx_ps
-from fabricemu.spec.fabric import DdcSpec
+from fabricemu.spec.fabric import DdcSpec, FabricSpec
 
 
 def describe_ddc(spec: DdcSpec, network: Network) -> dict[str, Any]:
@@ -17,6 +17,30 @@ def describe_ddc(spec: DdcSpec, network: Network) -> dict[str, Any]:
         "leaf_speedup": speedups(spec, network),
         "credit_loop_ps": _credit_loop_ps(network, network.ddc),
     }
+
+
+def exact(spec: FabricSpec) -> FabricSpec:
+    """Return the fabric with every lane and cell by itself: what is built, not what is emulated."""
+    if not isinstance(spec, DdcSpec):
+        return spec
+    return spec.model_copy(
+        update={"ddc": spec.ddc.model_copy(update={"lane_group": 1, "train_cells": 1})}
+    )
+
+
+def emulated_lanes(spec: FabricSpec, n_ranks: int) -> dict[str, Any]:
+    """Return what a run has in place of single lanes and cells; nothing where it is exact."""
+    if not isinstance(spec, DdcSpec) or spec.ddc.exact:
+        return {}
+    shape = shape_of(spec, n_ranks)
+    content = {
+        "exact": False,
+        **cell_modes(spec),
+        "lanes_of_a_leaf": shape.lanes,
+        "elements": shape.pods * shape.elements,
+        "spines": shape.spines,
+    }
+    return {"emulated": content}
 
 
 def fabric_boxes(spec: DdcSpec, n_ranks: int) -> dict[str, int]:

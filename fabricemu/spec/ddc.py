@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 from fabricemu.spec.fields import Bytes, CountOrAuto, RateBps, TimePs
 from fabricemu.spec.table import GBPS, MAX_TIME, NS, Table
 
+MAX_CELL = 65535  # bytes of a cell or train
+
 
 class DdcParams(Table):
     """A cell fabric; the defaults are Jericho3-AI leaves and Ramon3 elements."""
@@ -54,13 +56,25 @@ class DdcParams(Table):
         le=1024,
         description="elements of a box, MERU800BFA: 1,024 lanes, 2 Ramon3 of 2 elements (FBOSS)",
     )
-    cell_bytes: int = Field(default=512, ge=2, le=65535, description="bytes, with header (FBOSS)")
+    cell_bytes: int = Field(
+        default=512, ge=2, le=MAX_CELL, description="bytes, with header (FBOSS)"
+    )
     cell_header_bytes: int = Field(default=32, ge=1, le=4096, description="bytes (FBOSS)")
     control_cell_bytes: int = Field(
         default=40,
         ge=1,
         le=65535,
         description="bytes of a request or credit (assumed: a cell header and 8 bytes)",
+    )
+    lane_group: int = Field(
+        default=1,
+        ge=1,
+        le=4096,
+        description="lanes that are emulated as one of so many times the rate; 1: exact",
+    )
+    train_cells: CountOrAuto = Field(
+        default="auto",
+        description="cells that travel as one; auto: lane_group, so that hops take as long",
     )
     packing: bool = Field(
         default=True,
@@ -97,12 +111,28 @@ class DdcParams(Table):
         default="round-robin", description="an element's choice among the lanes to a leaf (assumed)"
     )
 
+    @property
+    def cells_of_a_train(self) -> int:
+        """Cells that travel as one."""
+        return self.lane_group if isinstance(self.train_cells, str) else self.train_cells
+
+    @property
+    def exact(self) -> bool:
+        """Whether every lane and every cell is emulated by itself."""
+        return self.lane_group == self.cells_of_a_train == 1
+
     @model_validator(mode="after")
     def _check(self) -> "DdcParams":
         if self.cell_header_bytes >= self.cell_bytes:
             raise ValueError(
                 f"cell_header_bytes is {self.cell_header_bytes}; expected less than"
                 f" cell_bytes {self.cell_bytes}"
+            )
+        most = MAX_CELL // self.cell_bytes
+        if self.cells_of_a_train > most:
+            raise ValueError(
+                f"train_cells: {self.cells_of_a_train} of {self.cell_bytes} bytes; expected at most"
+                f" {MAX_CELL} bytes, that is {most}"
             )
         per = self.lanes_per_element
         if isinstance(per, int) and self.lanes % per:
