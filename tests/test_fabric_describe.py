@@ -58,6 +58,18 @@ def test_lanes_that_cannot_carry_what_comes_are_worth_a_warning(lanes, warns):
     assert bool(content.get("warnings")) == warns == (content["leaf_speedup"]["net"] < 1)
 
 
+def test_mechanisms_are_shown_as_they_were_derived():
+    keys = ["ahead=auto", "balance_limit=auto", "credit_watchdog=500us", "paced=true", "drm=1.5"]
+    found = describe(load_fabric("ddc", [f"ddc.{key}" for key in keys]), 72)["mechanisms"]
+    assert found == {
+        "ahead_bytes": 41 * 4096,
+        "balance_bytes": 119 * 4096,
+        "watchdog_ps": 500_000_000,
+        "paced": True,
+        "drm": 1.5,
+    }
+
+
 def test_the_credit_loop_is_two_ways_over_the_lanes():
     # 2 x (500 + 600 + 500 ns) and four control cells of 40 bytes at 100 Gb/s
     assert describe(load_fabric("ddc"), 72)["credit_loop_ps"] == 3_200_000 + 4 * 3200

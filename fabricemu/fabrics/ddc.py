@@ -6,6 +6,7 @@ switches. The last leaf has only as many host ports as are in use.
 
 import numpy as np
 
+from fabricemu.fabrics.ddc_mechanisms import with_mechanisms
 from fabricemu.fabrics.ddc_shape import DdcShape, ddc_shape
 from fabricemu.fabrics.hosts import host_cables, host_group, leaf_ports, scale_up
 from fabricemu.fabrics.network import Choice, Ddc, Ints, Kind, Network
@@ -34,13 +35,14 @@ def build_ddc(spec: DdcSpec, n_ranks: int) -> Network:
     switches, scale_up_cables = scale_up(
         spec.host, n_ranks, sum(len(group.ports) for group in groups)
     )
-    return assemble(
+    network = assemble(
         groups + switches,
         cables + scale_up_cables,
         spec.host.nic_ports,
         spec.host.scale_up_ranks,
         _parameters(ddc, n_ranks, shape),
     )
+    return with_mechanisms(spec, network)
 
 
 def shape_of(spec: DdcSpec, n_ranks: int) -> DdcShape:
@@ -142,5 +144,4 @@ def _parameters(ddc: DdcParams, n_ranks: int, shape: DdcShape) -> Ddc:
         credit_bytes=ddc.credit_bytes,
         credit_speedup=ddc.credit_speedup,
         egress_threshold_bytes=ddc.egress_threshold,
-        train_cells=ddc.cells_of_a_train,
     )

@@ -13,7 +13,7 @@ from fabricemu.fabrics.paths import Paths
 from fabricemu.fabrics.speedup import speedup_warnings
 from fabricemu.fabrics.tiers import Tiers, planes_of, rails_of
 from fabricemu.fabrics.ways import DOMAIN
-from fabricemu.spec.fabric import ClosSpec, FabricSpec
+from fabricemu.spec.fabric import DdcSpec, FabricSpec
 
 MODULE_BPS = 800 * 10**9  # an OSFP module: 8 lanes of 100G, or 2 x 400G
 
@@ -48,9 +48,8 @@ def describe(spec: FabricSpec, n_ranks: int) -> dict[str, Any]:
         "paths": _path_rows(Paths(network, transport)),
     }
     content |= derived_rows(spec, network, transport, idle_baseline(spec, network.n_ranks))
-    if isinstance(spec, ClosSpec):
-        content |= fault_rows(spec, network)
-    else:
+    content |= fault_rows(spec, network)
+    if isinstance(spec, DdcSpec):
         content["boxes"] |= fabric_boxes(spec, n_ranks)
         content |= describe_ddc(spec, network) | emulated
     if warnings := speedup_warnings(spec, network):

@@ -1,21 +1,23 @@
 """What only a cell fabric has: stages, lanes, speed-up and the credit loop, as plain numbers."""
 
+from dataclasses import MISSING, fields
 from typing import Any
 
 from fabricemu.fabrics.ddc import cell_modes, shape_of
+from fabricemu.fabrics.ddc_mechanisms import ONE, credit_loop_ps
 from fabricemu.fabrics.network import Ddc, Network
 from fabricemu.fabrics.speedup import speedups
-from fabricemu.fabrics.timing import tx_ps
 from fabricemu.spec.fabric import DdcSpec, FabricSpec
 
 
 def describe_ddc(spec: DdcSpec, network: Network) -> dict[str, Any]:
-    """Return stages and lanes, ``speedups`` of a leaf and the longest credit loop."""
+    """Return stages, ``speedups`` of a leaf, the longest credit loop, and what is switched on."""
     assert network.ddc is not None
     return {
         "cell_fabric": _stages(spec, network.n_ranks),
         "leaf_speedup": speedups(spec, network),
-        "credit_loop_ps": _credit_loop_ps(network, network.ddc),
+        "credit_loop_ps": credit_loop_ps(network, network.ddc),
+        "mechanisms": _mechanisms(network.ddc),
     }
 
 
@@ -69,12 +71,13 @@ def _stages(spec: DdcSpec, n_ranks: int) -> dict[str, int]:
     }
 
 
-def _credit_loop_ps(network: Network, ddc: Ddc) -> int:
-    """Return the time of a request and its credit between the farthest leaves on idle lanes."""
-    way = [int(network.port_ptr[ddc.first_leaf + 1]) - 1]
-    element = ddc.first_leaf + ddc.leaves
-    if network.up_count[element]:
-        way.append(int(network.port_ptr[element] + network.up_first[element]))
-    way += network.peer[way].tolist()
-    cell = tx_ps(ddc.control_cell_bytes, network.rate_bps[way])
-    return 2 * int((cell + network.latency_ps[way]).sum())
+def _mechanisms(ddc: Ddc) -> dict[str, Any]:
+    """Return what is on beyond section 5, with all that was ``auto`` derived."""
+    off = {field.name: field.default for field in fields(Ddc) if field.default is not MISSING}
+    found = {name: getattr(ddc, name) for name in off if getattr(ddc, name) != off[name]}
+    if "drm" in found:
+        found["drm"] /= ONE
+    if ddc.rci_bytes:
+        found["rci_levels"] = list(found.pop("rci_bytes"))
+        found["rci_slow"] = [factor / ONE for factor in ddc.rci_slow]
+    return found

@@ -1,25 +1,29 @@
 """What is broken in a network: slow, lossy and dead links, and the routes that follow.
 
-Ports change at once, routes ``clos.reconvergence`` after a link between switches went down or
-came up. Rates of time 0 hold from the start; so do the routes of time 0 without reconvergence.
+Ports change at once, routes ``clos.reconvergence`` or ``ddc.detection`` after a link between
+boxes did. Rates of time 0 hold from the start; so do routes of time 0 that follow at once.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from fabricemu.errors import ConfigError
 from fabricemu.fabrics.failed import rate_share
 from fabricemu.fabrics.link_names import ports_of
-from fabricemu.fabrics.network import Change, Ints, Network, Routes
+from fabricemu.fabrics.network import Change, Ints, Kind, Network, Routes
+from fabricemu.fabrics.reach import Reach
 from fabricemu.fabrics.routing import find_routes, switch_links, unreached
 from fabricemu.fabrics.ways import Bools
 from fabricemu.fabrics.wiring import LOSS_UNITS
-from fabricemu.spec.fabric import ClosSpec
-from fabricemu.spec.topology import ChangeParams
+from fabricemu.spec.ddc import DdcParams
+from fabricemu.spec.fabric import ClosSpec, DdcSpec, FabricSpec
+
+REACH_CYCLE_PS = 44_800_000  # of reachability cells (OpenBCM), as the next
+REACH_WATCHDOG_PS = 100_000_000
 
 
 class Event(NamedTuple):
@@ -39,7 +43,25 @@ class Condition(NamedTuple):
     up: Bools
 
 
-def broken(spec: ClosSpec, network: Network) -> Network:
+class Follower(Protocol):
+    """What is told of the conditions of ports, and says what changes with them.
+
+    Attributes
+    ----------
+    found : dict
+        By time the fields of a ``Change`` that follow.
+    """
+
+    found: dict[int, dict[str, Any]]
+
+    def note(self, time_ps: int, now: Condition) -> None:
+        """Find what follows at a time from a condition, if it matters."""
+
+    def at_first(self) -> Routes | None:
+        """Return the routes of the beginning, as tables if there are others later."""
+
+
+def broken(spec: FabricSpec, network: Network) -> Network:
     """Return the whole ``network`` with what the specification breaks.
 
     Raises
@@ -47,10 +69,30 @@ def broken(spec: ClosSpec, network: Network) -> Network:
     ConfigError
         If a box or link does not exist.
     """
-    slow = np.maximum(1, (network.rate_bps * rate_share(spec, network)).astype(np.int64))
-    network = replace(network, rate_bps=slow, loss=_loss(spec, network))
-    events = sorted(_events(spec.changes, network), key=lambda event: event.time_ps)
-    return _changing(network, events, spec.clos.reconvergence) if events else network
+    if isinstance(spec, ClosSpec):
+        slow = np.maximum(1, (network.rate_bps * rate_share(spec, network)).astype(np.int64))
+        network = replace(network, rate_bps=slow)
+    network = replace(network, loss=_loss(spec, network))
+    events = sorted(_events(spec, network), key=lambda event: event.time_ps)
+    if not events:
+        return network
+    if isinstance(spec, ClosSpec):
+        return _changing(network, events, spec.clos.reconvergence, _Router(network))
+    lanes = _Lanes(network, spec.ddc.input_balanced)
+    return _changing(network, events, detection_ps(spec.ddc, network), lanes)
+
+
+def detection_ps(ddc: DdcParams, network: Network) -> int:
+    """Return the time until all know what broke: a cycle for each stage and a watchdog."""
+    if isinstance(ddc.detection, int):
+        return ddc.detection
+    two = bool((network.up_count[network.kind == Kind.ELEMENT] > 0).any())
+    return REACH_WATCHDOG_PS + (1 + two) * REACH_CYCLE_PS
+
+
+def box_elements(spec: FabricSpec) -> int:
+    """Return the elements of a box, 0 where boxes have no names."""
+    return spec.ddc.box_elements if isinstance(spec, DdcSpec) and spec.ddc.lane_group == 1 else 0
 
 
 def check_lasting(network: Network) -> None:
@@ -64,8 +106,7 @@ def check_lasting(network: Network) -> None:
     nic = first + np.arange(network.nic_ports)
     cut = np.flatnonzero((down[nic] | down[network.peer[nic]]).any(axis=1)).tolist()
     if network.changes and routes is not None:
-        lost = unreached(network, routes)
-        cut += [lost[1]] if lost is not None else []
+        cut += _unreached(network, routes)
     if cut:
         raise ConfigError(
             f"changes: host{cut[0]} is cut off for good, so messages may be sent again for ever;"
@@ -73,31 +114,42 @@ def check_lasting(network: Network) -> None:
         )
 
 
-def _loss(spec: ClosSpec, network: Network) -> Ints | None:
-    """Return the loss of each port: of all links between switches, then of those named."""
+def _unreached(network: Network, routes: Routes) -> list[int]:
+    """Return a host that others have no way to at last, if there is one."""
+    if network.ddc is None:
+        lost = unreached(network, routes)
+        return [] if lost is None else [lost[1]]
+    sets = routes.set_of[routes.edge_device - network.n_ranks] >= 0
+    leaf = np.flatnonzero(~(sets | np.eye(len(sets), dtype=bool)).all(axis=0))
+    return [int(leaf[0]) * network.ddc.leaf_ports // network.nic_ports] if len(leaf) else []
+
+
+def _loss(spec: FabricSpec, network: Network) -> Ints | None:
+    """Return the loss of each port: of all links between boxes, then of those named."""
     if not (spec.links.loss_rate or spec.loss):
         return network.loss
     none = np.zeros(network.n_ports, dtype=np.int64)
     loss = none if network.loss is None else network.loss.copy()
-    between = switch_links(network).port
+    lanes = network.carries_cells
+    between = np.flatnonzero(lanes) if lanes.any() else switch_links(network).port
     loss[between] = np.maximum(loss[between], round(spec.links.loss_rate * LOSS_UNITS))
     for number, item in enumerate(spec.loss):
-        ports = _ports_of(network, item.link, f"loss.{number}.link")
+        ports = _ports_of(spec, network, item.link, f"loss.{number}.link")
         loss[ports] = round(item.rate * LOSS_UNITS)
     return loss
 
 
-def _ports_of(network: Network, what: str, field: str) -> Ints:
+def _ports_of(spec: FabricSpec, network: Network, what: str, field: str) -> Ints:
     try:
-        return ports_of(network, what)
+        return ports_of(network, what, box_elements(spec))
     except ConfigError as error:
         raise ConfigError(f"{field}: {error}") from None
 
 
-def _events(changes: Iterable[ChangeParams], network: Network) -> Iterator[Event]:
+def _events(spec: FabricSpec, network: Network) -> Iterator[Event]:
     """Yield what happens; a change without end lasts until the next to the same ports."""
-    for number, change in enumerate(changes):
-        ports = _ports_of(network, change.what, f"changes.{number}.what")
+    for number, change in enumerate(spec.changes):
+        ports = _ports_of(spec, network, change.what, f"changes.{number}.what")
         most = int(network.rate_bps[ports].max())
         if isinstance(change.state, int) and change.state > most:
             raise ConfigError(
@@ -126,9 +178,10 @@ def _conditions(events: Iterable[Event], network: Network) -> Iterator[Condition
         yield Condition(time_ps, rate, up)
 
 
-def _changing(network: Network, events: Iterable[Event], reconvergence: int) -> Network:
-    """Return ``network`` as it is at first, with what changes later."""
-    router = _Router(network)
+def _changing(
+    network: Network, events: Iterable[Event], delay_ps: int, follower: Follower
+) -> Network:
+    """Return ``network`` as it is at first, with what changes later, and what follows it."""
     before = Condition(-1, network.rate_bps, np.ones(network.n_ports, dtype=bool))
     moves: dict[int, Change] = {}
     for now in _conditions(events, network):
@@ -139,15 +192,15 @@ def _changing(network: Network, events: Iterable[Event], reconvergence: int) -> 
         if len(moved):
             up = now.up[moved].astype(np.int64)
             moves[now.time_ps] = Change(now.time_ps, moved, now.rate_bps[moved], up)
-        router.note(now.time_ps + reconvergence, now.up)
+        follower.note(now.time_ps + delay_ps, now)
         before = now
     none = np.zeros(0, dtype=np.int64)
-    later = {time: routes for time, routes in router.found.items() if time > 0}
+    later = {time: known for time, known in follower.found.items() if time > 0}
     changes = [
-        replace(moves.get(time, Change(time, none, none, none)), routes=later.get(time))
+        replace(moves.get(time, Change(time, none, none, none)), **later.get(time, {}))
         for time in sorted(moves.keys() | later.keys())
     ]
-    return replace(network, changes=tuple(changes), routes=router.at_first())
+    return replace(network, changes=tuple(changes), routes=follower.at_first())
 
 
 class _Router:
@@ -158,19 +211,47 @@ class _Router:
         self.between = switch_links(network).port
         self.now = np.ones(len(self.between), dtype=bool).tobytes()
         self.known: dict[bytes, Routes] = {}
-        self.found: dict[int, Routes] = {}
+        self.found: dict[int, dict[str, Any]] = {}
 
-    def note(self, time_ps: int, up: Bools) -> None:
+    def note(self, time_ps: int, now: Condition) -> None:
         """Find the routes that hold from a time on, if the links have changed."""
-        key = up[self.between].tobytes()
+        key = now.up[self.between].tobytes()
         if key != self.now:
             self.now = key
             if key not in self.known:
-                self.known[key] = find_routes(self.network, up)
-            self.found[time_ps] = self.known[key]
+                self.known[key] = find_routes(self.network, now.up)
+            self.found[time_ps] = {"routes": self.known[key]}
 
     def at_first(self) -> Routes | None:
         """Return the routes of the beginning, as tables if there are others later."""
         if 0 in self.found or not self.found:
-            return self.found.get(0, self.network.routes)
+            return self.found.get(0, {}).get("routes", self.network.routes)
         return self.network.routes or find_routes(self.network)
+
+
+class _Lanes:
+    """Lanes of a cell fabric: sets and rates by those that are up, each found once."""
+
+    def __init__(self, network: Network, balanced: bool) -> None:
+        self.reach = Reach(network, balanced)
+        self.lanes = np.flatnonzero(network.carries_cells)
+        self.whole = Condition(0, network.rate_bps, np.ones(network.n_ports, dtype=bool))
+        self.now = self._key(self.whole)
+        self.known: dict[bytes, dict[str, Any]] = {}
+        self.found: dict[int, dict[str, Any]] = {}
+
+    def note(self, time_ps: int, now: Condition) -> None:
+        """Find the sets and rates that hold from a time on, if the lanes have changed."""
+        key = self._key(now)
+        if key != self.now:
+            self.now = key
+            if key not in self.known:
+                self.known[key] = self.reach.known(now.rate_bps, now.up)
+            self.found[time_ps] = self.known[key]
+
+    def at_first(self) -> Routes | None:
+        """Return the sets of the whole fabric, if there are others later."""
+        return self.reach.routes(self.whole.up) if self.found else None
+
+    def _key(self, now: Condition) -> bytes:
+        return now.rate_bps[self.lanes].tobytes() + now.up[self.lanes].tobytes()

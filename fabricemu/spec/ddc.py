@@ -9,13 +9,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from fabricemu.spec.ddc_mechanisms import DdcMechanisms
 from fabricemu.spec.fields import Bytes, CountOrAuto, RateBps, TimePs
-from fabricemu.spec.table import GBPS, MAX_TIME, NS, Table
+from fabricemu.spec.table import GBPS, MAX_TIME, NS
 
 MAX_CELL = 65535  # bytes of a cell or train
 
 
-class DdcParams(Table):
+class DdcParams(DdcMechanisms):
     """A cell fabric; the defaults are Jericho3-AI leaves and Ramon3 elements."""
 
     leaf_ports: int = Field(
