@@ -7,23 +7,18 @@ boxes did. Rates of time 0 hold from the start; so do routes of time 0 that foll
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from fabricemu.errors import ConfigError
 from fabricemu.fabrics.failed import rate_share
+from fabricemu.fabrics.followers import Condition, Follower, LaneRouter, Router, detection_ps
 from fabricemu.fabrics.link_names import ports_of
-from fabricemu.fabrics.network import Change, Ints, Kind, Network, Routes
-from fabricemu.fabrics.reach import Reach
-from fabricemu.fabrics.routing import find_routes, switch_links, unreached
-from fabricemu.fabrics.ways import Bools
+from fabricemu.fabrics.network import Change, Ints, Network, Routes
+from fabricemu.fabrics.routing import switch_links, unreached
 from fabricemu.fabrics.wiring import LOSS_UNITS
-from fabricemu.spec.ddc import DdcParams
 from fabricemu.spec.fabric import ClosSpec, DdcSpec, FabricSpec
-
-REACH_CYCLE_PS = 44_800_000  # of reachability cells (OpenBCM), as the next
-REACH_WATCHDOG_PS = 100_000_000
 
 
 class Event(NamedTuple):
@@ -33,32 +28,6 @@ class Event(NamedTuple):
     key: int | bytes
     ports: Ints
     state: int | str
-
-
-class Condition(NamedTuple):
-    """Rates and states of all ports, (n_ports,) each, from a time on."""
-
-    time_ps: int
-    rate_bps: Ints
-    up: Bools
-
-
-class Follower(Protocol):
-    """What is told of the conditions of ports, and says what changes with them.
-
-    Attributes
-    ----------
-    found : dict
-        By time the fields of a ``Change`` that follow.
-    """
-
-    found: dict[int, dict[str, Any]]
-
-    def note(self, time_ps: int, now: Condition) -> None:
-        """Find what follows at a time from a condition, if it matters."""
-
-    def at_first(self) -> Routes | None:
-        """Return the routes of the beginning, as tables if there are others later."""
 
 
 def broken(spec: FabricSpec, network: Network) -> Network:
@@ -77,17 +46,9 @@ def broken(spec: FabricSpec, network: Network) -> Network:
     if not events:
         return network
     if isinstance(spec, ClosSpec):
-        return _changing(network, events, spec.clos.reconvergence, _Router(network))
-    lanes = _Lanes(network, spec.ddc.input_balanced)
+        return _changing(network, events, spec.clos.reconvergence, Router(network))
+    lanes = LaneRouter(network, spec.ddc.input_balanced)
     return _changing(network, events, detection_ps(spec.ddc, network), lanes)
-
-
-def detection_ps(ddc: DdcParams, network: Network) -> int:
-    """Return the time until all know what broke: a cycle for each stage and a watchdog."""
-    if isinstance(ddc.detection, int):
-        return ddc.detection
-    two = bool((network.up_count[network.kind == Kind.ELEMENT] > 0).any())
-    return REACH_WATCHDOG_PS + (1 + two) * REACH_CYCLE_PS
 
 
 def box_elements(spec: FabricSpec) -> int:
@@ -201,57 +162,3 @@ def _changing(
         for time in sorted(moves.keys() | later.keys())
     ]
     return replace(network, changes=tuple(changes), routes=follower.at_first())
-
-
-class _Router:
-    """Routes by the links between switches that are up, each found once."""
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.between = switch_links(network).port
-        self.now = np.ones(len(self.between), dtype=bool).tobytes()
-        self.known: dict[bytes, Routes] = {}
-        self.found: dict[int, dict[str, Any]] = {}
-
-    def note(self, time_ps: int, now: Condition) -> None:
-        """Find the routes that hold from a time on, if the links have changed."""
-        key = now.up[self.between].tobytes()
-        if key != self.now:
-            self.now = key
-            if key not in self.known:
-                self.known[key] = find_routes(self.network, now.up)
-            self.found[time_ps] = {"routes": self.known[key]}
-
-    def at_first(self) -> Routes | None:
-        """Return the routes of the beginning, as tables if there are others later."""
-        if 0 in self.found or not self.found:
-            return self.found.get(0, {}).get("routes", self.network.routes)
-        return self.network.routes or find_routes(self.network)
-
-
-class _Lanes:
-    """Lanes of a cell fabric: sets and rates by those that are up, each found once."""
-
-    def __init__(self, network: Network, balanced: bool) -> None:
-        self.reach = Reach(network, balanced)
-        self.lanes = np.flatnonzero(network.carries_cells)
-        self.whole = Condition(0, network.rate_bps, np.ones(network.n_ports, dtype=bool))
-        self.now = self._key(self.whole)
-        self.known: dict[bytes, dict[str, Any]] = {}
-        self.found: dict[int, dict[str, Any]] = {}
-
-    def note(self, time_ps: int, now: Condition) -> None:
-        """Find the sets and rates that hold from a time on, if the lanes have changed."""
-        key = self._key(now)
-        if key != self.now:
-            self.now = key
-            if key not in self.known:
-                self.known[key] = self.reach.known(now.rate_bps, now.up)
-            self.found[time_ps] = self.known[key]
-
-    def at_first(self) -> Routes | None:
-        """Return the sets of the whole fabric, if there are others later."""
-        return self.reach.routes(self.whole.up) if self.found else None
-
-    def _key(self, now: Condition) -> bytes:
-        return now.rate_bps[self.lanes].tobytes() + now.up[self.lanes].tobytes()

@@ -34,7 +34,7 @@ class DdcParams(DdcMechanisms):
     lanes_per_element: CountOrAuto = Field(
         default="auto",
         description="lanes of a leaf to one element; auto: the largest power of two that"
-        " divides lanes and fits the leaves, that is the fewest elements; 1 in pods",
+        " divides lanes and fits the leaves, that is the fewest elements; 1 with pods of auto size",
     )
     pod_leaves: CountOrAuto = Field(
         default="auto",
