@@ -68,6 +68,7 @@ def _stages(spec: DdcSpec, n_ranks: int) -> dict[str, int]:
         "lanes_up_of_an_element": shape.up_lanes,
         "lanes_between_stages": shape.pods * shape.elements * shape.up_lanes,
         "planes": shape.planes,
+        "lanes_to_a_spine": shape.strands,
     }
 
 
