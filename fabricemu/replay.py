@@ -19,6 +19,7 @@ from fabricemu.engine.run import Progress, check_inputs, simulate, warm_up
 from fabricemu.engine.timeline import derive
 from fabricemu.errors import EngineError, TraceError
 from fabricemu.fabrics.build import build
+from fabricemu.fabrics.ddc import cell_modes
 from fabricemu.fabrics.faults import check_lasting
 from fabricemu.fabrics.paths import Paths
 from fabricemu.results.log import MessageLog
@@ -145,6 +146,7 @@ def replay(
     source = provenance(
         resolved_toml(fabric), trace.name, trace.sha256, seed, command, reproducible
     )
+    source |= cell_modes(fabric)
     labels = build_labels(network, program)
     compile_s = warm_up(watcher.compiling)
     watcher.compiled(compile_s)

@@ -82,6 +82,27 @@ def test_one_run_makes_one_sound_file_and_nothing_else(folder, capsys):
     assert verify("a.h5")["messages"] == 2
 
 
+def test_a_fabric_with_too_few_lanes_is_warned_of(folder, capsys):
+    assert replay(TINY, "-f", "ddc", "--set", "ddc.lanes=120", "-o", "a.h5") == 0
+    assert "ddc: warning: the lanes of a leaf carry 0.7" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("overrides", "modes", "said"),
+    [
+        ([], (1, 1), False),
+        (["ddc.lane_group=4"], (4, 4), True),
+        (["ddc.lane_group=4", "ddc.train_cells=1"], (4, 1), True),
+    ],
+)
+def test_what_was_not_exact_is_in_the_file(folder, capsys, overrides, modes, said):
+    replayed(capsys, TINY, "-f", "ddc", "-o", "a.h5", *(f"--set={text}" for text in overrides))
+    found = Result.open("a.h5").attributes
+    assert (found["lane_group"], found["train_cells"]) == modes
+    assert main(["show", "a.h5"]) == 0
+    assert ("not exact" in capsys.readouterr().out) == said
+
+
 def test_counts_follow_from_the_trace(folder, capsys):
     run = replayed(capsys, TINY, "-f", "clos-ecmp", "-o", "a.h5")[0]
     # 2 messages of 3 packets, each acknowledged once, over 2 links.

@@ -30,6 +30,43 @@ def test_the_net_speedup_depends_on_how_packets_are_cut():
         "short_cells": 1.039,
         "padded": 1.002,
         "configured": 1.042,
+        "net": 1.025,
+        "worst": 1.025,
+    }
+
+
+@pytest.mark.parametrize(
+    ("overrides", "lane_bytes"),
+    [
+        # a frame a credit: 9 cells with 32 B of header each, and 2 x 40 B of control cells
+        (["transport.mtu=4034"], 4096 + 9 * 32 + 80),
+        # 4 frames a credit: 9 cells, or 3 for each frame
+        (["transport.mtu=962"], 4096 + 9 * 32 + 80),
+        (["transport.mtu=962", "ddc.packing=false"], 4096 + 12 * 32 + 80),
+        (["transport.mtu=962", "ddc.packing=false", "ddc.pad_cells=true"], 12 * 512 + 80),
+    ],
+)
+def test_the_net_speedup_counts_all_that_is_on_the_lanes(overrides, lane_bytes):
+    spec = load_fabric("ddc", [*overrides, "transport.gap_bytes=0"])
+    expected = 160 / 144 * 4096 / lane_bytes
+    assert describe(spec, 72)["leaf_speedup"]["net"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("lanes", "warns"), [(144, True), (160, False)])
+def test_lanes_that_cannot_carry_what_comes_are_worth_a_warning(lanes, warns):
+    content = describe(load_fabric("ddc", [f"ddc.lanes={lanes}"]), 72)
+    assert bool(content.get("warnings")) == warns == (content["leaf_speedup"]["net"] < 1)
+
+
+def test_mechanisms_are_shown_as_they_were_derived():
+    keys = ["ahead=auto", "balance_limit=auto", "credit_watchdog=500us", "paced=true", "drm=1.5"]
+    found = describe(load_fabric("ddc", [f"ddc.{key}" for key in keys]), 72)["mechanisms"]
+    assert found == {
+        "ahead_bytes": 41 * 4096,
+        "balance_bytes": 119 * 4096,
+        "watchdog_ps": 500_000_000,
+        "paced": True,
+        "drm": 1.5,
     }
 
 

@@ -121,7 +121,7 @@ def test_ddc_takes_the_fewest_elements(leaves, lanes):
 @pytest.mark.parametrize(
     ("name", "ranks", "overrides", "part"),
     [
-        ("ddc", 9217, [], "reaches at most 256 leaves, that is 9216 NIC ports"),
+        ("ddc", 9217, ["ddc.pod_leaves=257"], "at most 256 leaves, that is 9216 NIC ports"),
         ("clos-ecmp", 8193, ["clos.tiers=2"], "expected clos.tiers = 3"),
         ("clos-ecmp", 1000, ["clos.spines=3"], "the nearest valid choice is 8"),
         ("clos-ecmp", 1000, ["clos.hosts_per_leaf=100"], "the nearest valid choice is 64"),

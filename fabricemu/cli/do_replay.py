@@ -18,6 +18,7 @@ from fabricemu.engine.run import check_inputs
 from fabricemu.errors import ConfigError, OutputError
 from fabricemu.fabrics.build import build
 from fabricemu.fabrics.faults import check_lasting
+from fabricemu.fabrics.speedup import speedup_warnings
 from fabricemu.fabrics.topology import hosts_of
 from fabricemu.replay import Trace, read_trace, replay
 from fabricemu.results.spill import spill_folder
@@ -68,7 +69,8 @@ def run_all(job: Job, reporter: Reporter) -> list[Run]:
     job = replace(job, hosts=job.hosts or _hosts_of_file(fabrics))
     trace = _read(job, job.seeds[0])
     for fabric in fabrics:
-        _check(fabric, job, trace)
+        for warning in _check(fabric, job, trace):
+            reporter.say(f"{fabric.name}: warning: {warning}")
     runs = []
     with _outputs(job, fabrics) as outputs:
         for seed in job.seeds:
@@ -79,14 +81,15 @@ def run_all(job: Job, reporter: Reporter) -> list[Run]:
     return runs
 
 
-def _check(fabric: FabricSpec, job: Job, trace: Trace) -> None:
-    """Raise ConfigError if a run could not begin, or not end."""
+def _check(fabric: FabricSpec, job: Job, trace: Trace) -> list[str]:
+    """Raise ConfigError if a run could not begin, or not end; return what is worth a warning."""
     network, transport = build(fabric, job.hosts or trace.program.n_ranks)
     check_inputs(network, transport, trace.program)
     try:
         check_lasting(network)
     except ConfigError as error:
         raise ConfigError(f"{fabric.name}: {error}") from None
+    return speedup_warnings(fabric, network)
 
 
 def _hosts_of_file(fabrics: Sequence[FabricSpec]) -> int | None:

@@ -17,6 +17,8 @@ from fabricemu.results.writer import check_output
 
 Content = dict[str, Any]
 
+CELL_MODES = ("lane_group", "train_cells")  # 1 where exact, None without cells
+
 
 def show(path: Path, recover: bool, as_json: bool) -> str:
     """Return the content of a result file for people or as JSON."""
@@ -39,6 +41,7 @@ def content_of(result: Result) -> Content:
     return {
         "complete": result.complete,
         "trace": result.attributes.get("trace"),
+        "cells": {name: result.attributes.get(name) for name in CELL_MODES},
         "messages_kept": 0 if messages is None else len(messages["message"]),
         "runs": [run] if run else [],
         "parts_us": {} if messages is None else parts_us(messages),
@@ -55,6 +58,11 @@ def _sections(content: Content, result: Result) -> list[str]:
     partial = f"partial: {kept} messages of a run that did not end ({result.path})"
     found = [f"trace:           {content['trace']}"]
     found[0] += "\n" + (run_text(content["runs"][0]) if content["runs"] else partial)
+    lanes, cells = (content["cells"][name] or 1 for name in CELL_MODES)
+    if lanes > 1 or cells > 1:
+        found[0] += (
+            f"\n{lines([('not exact', f'{lanes} lanes are one, up to {cells} cells are one')])}"
+        )
     if content["parts_us"]:
         found.append(_parts_text(content["parts_us"]))
     if len(content["jobs"]) > 1:

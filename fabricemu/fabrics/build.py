@@ -6,13 +6,15 @@ from fabricemu.errors import ConfigError
 from fabricemu.fabrics.baseline import Baseline, baseline
 from fabricemu.fabrics.congestion import CONTROLS, congestion_parameters
 from fabricemu.fabrics.ddc import build_ddc
+from fabricemu.fabrics.ddc_switching import leaf_switching
 from fabricemu.fabrics.faults import broken
 from fabricemu.fabrics.network import Network
+from fabricemu.fabrics.not_yet import check_supported
 from fabricemu.fabrics.switching import build_switching, queue_bytes
 from fabricemu.fabrics.timing import tx_ps
 from fabricemu.fabrics.topology import wire
 from fabricemu.fabrics.transport import Balance, Protocol, Receiver, Transport
-from fabricemu.spec.fabric import ClosSpec, FabricSpec
+from fabricemu.spec.fabric import ClosSpec, DdcSpec, FabricSpec
 from fabricemu.spec.fields import amount_bytes
 from fabricemu.spec.transport import TransportSpec
 from fabricemu.spec.units import parse_bytes
@@ -41,9 +43,9 @@ def build(spec: FabricSpec, n_ranks: int) -> tuple[Network, Transport]:
     try:
         if isinstance(spec, ClosSpec):
             return _build_clos(spec, n_ranks)
-        network = build_ddc(spec, n_ranks)
-        base = baseline(network, bare_transport(spec.transport))
-        return network, build_transport(spec, base)
+        network, transport = configure_ddc(spec, n_ranks)
+        check_supported(network)
+        return network, transport
     except ConfigError as error:
         raise ConfigError(f"{spec.name}: {error} ({n_ranks} ranks)") from None
 
@@ -57,6 +59,15 @@ def _build_clos(spec: ClosSpec, n_ranks: int) -> tuple[Network, Transport]:
     if not transport.rto_ps and (network.loss is not None or (network.queue_bytes >= 0).any()):
         raise ConfigError("transport.rto: none, but links lose or queues have a limit")
     return replace(network, switching=build_switching(spec, network, transport, base)), transport
+
+
+def configure_ddc(spec: DdcSpec, n_ranks: int) -> tuple[Network, Transport]:
+    """Return a cell fabric with all that the specification says, supported or not."""
+    network = build_ddc(spec, n_ranks)
+    base = baseline(network, bare_transport(spec.transport))
+    transport = build_transport(spec, base)
+    switching = leaf_switching(spec, network, transport, base)
+    return replace(broken(spec, network), switching=switching), transport
 
 
 def idle_baseline(spec: FabricSpec, n_ranks: int) -> Baseline:

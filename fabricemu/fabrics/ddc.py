@@ -1,18 +1,18 @@
-"""A single-stage cell fabric, wired.
+"""A cell fabric of one or two stages, wired (section 16).
 
-Devices: hosts, leaves, elements, scale-up switches. Lane l of a leaf leads to element
-``l // L`` at its port ``leaf * L + l % L``, with L the lanes of a leaf to one element.
-The last leaf has only as many host ports as are in use.
+Devices: hosts, leaves, elements pod by pod, those above plane by plane ("spine"), scale-up
+switches. The last leaf has only as many host ports as are in use.
 """
 
 import numpy as np
 
-from fabricemu.errors import ConfigError
+from fabricemu.fabrics.ddc_mechanisms import with_mechanisms
+from fabricemu.fabrics.ddc_shape import DdcShape, ddc_shape
 from fabricemu.fabrics.hosts import host_cables, host_group, leaf_ports, scale_up
 from fabricemu.fabrics.network import Choice, Ddc, Ints, Kind, Network
 from fabricemu.fabrics.wiring import Cables, Group, assemble, ends
 from fabricemu.spec.ddc import DdcParams
-from fabricemu.spec.fabric import DdcSpec
+from fabricemu.spec.fabric import DdcSpec, FabricSpec
 
 _CHOICE = {"round-robin": Choice.ROUND_ROBIN, "adaptive": Choice.ADAPTIVE}
 
@@ -21,78 +21,120 @@ def build_ddc(spec: DdcSpec, n_ranks: int) -> Network:
     """Return the DDC network of ``spec`` for ``n_ranks`` hosts."""
     ddc = spec.ddc
     hosts = leaf_ports(n_ranks * spec.host.nic_ports, ddc.leaf_ports)
-    per_element = lanes_per_element(ddc, len(hosts))
-    cable = spec.links.host_latency
-    delays = (cable + ddc.leaf_ingress_latency, cable + ddc.leaf_egress_latency)
-    leaf, port = divmod(np.arange(int(hosts.sum()), dtype=np.int64), ddc.leaf_ports)
+    shape = ddc_shape(ddc, len(hosts))
+    below = _elements(ddc, shape)
     groups = [
         host_group(spec.host, n_ranks),
-        Group(Kind.LEAF, "leaf", hosts + ddc.lanes),
-        _elements(ddc, len(hosts), per_element),
+        Group(Kind.LEAF, "leaf", hosts + shape.lanes),
+        below,
     ]
-    cables = [
-        host_cables(spec, n_ranks + leaf, port, delays, -1),
-        _lanes(spec, n_ranks, hosts, per_element),
-    ]
+    cables = [_host_cables(spec, n_ranks, hosts), _lanes(spec, n_ranks, hosts, shape)]
+    if shape.stages == 2:
+        groups.append(_spines(ddc, shape))
+        cables.append(_up_lanes(spec, n_ranks, below, shape))
     switches, scale_up_cables = scale_up(
         spec.host, n_ranks, sum(len(group.ports) for group in groups)
     )
-    return assemble(
+    network = assemble(
         groups + switches,
         cables + scale_up_cables,
         spec.host.nic_ports,
         spec.host.scale_up_ranks,
-        _parameters(ddc, n_ranks, len(hosts), per_element),
+        _parameters(ddc, n_ranks, shape),
     )
+    return with_mechanisms(spec, network)
 
 
-def lanes_per_element(ddc: DdcParams, leaves: int) -> int:
-    """Return the lanes of a leaf to one element.
-
-    Raises
-    ------
-    ConfigError
-        If an element cannot reach all leaves.
-    """
-    wanted = ddc.lanes_per_element
-    if isinstance(wanted, str):
-        lane_limit = min(ddc.lanes & -ddc.lanes, ddc.element_lanes // leaves)
-        wanted = 1 << max(0, lane_limit.bit_length() - 1)
-    if leaves * wanted > ddc.element_lanes:
-        most = ddc.element_lanes // wanted
-        raise ConfigError(
-            f"ddc.lanes_per_element: {wanted} with {leaves} leaves; an element of"
-            f" {ddc.element_lanes} lanes reaches at most {most} leaves, that is"
-            f" {most * ddc.leaf_ports} NIC ports"
-        )
-    return wanted
+def shape_of(spec: DdcSpec, n_ranks: int) -> DdcShape:
+    """Return the counts of the fabric for ``n_ranks`` hosts."""
+    return ddc_shape(spec.ddc, len(leaf_ports(n_ranks * spec.host.nic_ports, spec.ddc.leaf_ports)))
 
 
-def _elements(ddc: DdcParams, leaves: int, per_element: int) -> Group:
-    ports = np.full(ddc.lanes // per_element, leaves * per_element, dtype=np.int64)
-    route: dict[str, Ints | int] = {"lo": 0, "hi": leaves, "div": 1, "bundle": per_element}
-    return Group(Kind.ELEMENT, "element", ports, _CHOICE[ddc.choice], route)
+def cell_modes(spec: FabricSpec) -> dict[str, int]:
+    """Return how many lanes are one, and how many cells; nothing without a cell fabric."""
+    if not isinstance(spec, DdcSpec):
+        return {}
+    return {"lane_group": spec.ddc.lane_group, "train_cells": spec.ddc.cells_of_a_train}
 
 
-def _lanes(spec: DdcSpec, n_ranks: int, hosts: Ints, per_element: int) -> Cables:
-    lanes = spec.ddc.lanes
-    leaf, lane = np.divmod(np.arange(len(hosts) * lanes, dtype=np.int64), lanes)
+def _host_cables(spec: DdcSpec, n_ranks: int, hosts: Ints) -> Cables:
+    cable = spec.links.host_latency
+    delays = (cable + spec.ddc.leaf_ingress_latency, cable + spec.ddc.leaf_egress_latency)
+    leaf, port = divmod(np.arange(int(hosts.sum()), dtype=np.int64), spec.ddc.leaf_ports)
+    return host_cables(spec, n_ranks + leaf, port, delays, -1)
+
+
+def _elements(ddc: DdcParams, shape: DdcShape) -> Group:
+    """Return the elements next to the leaves, pod by pod."""
+    pod = np.repeat(np.arange(shape.pods, dtype=np.int64), shape.elements)
+    lo = pod * shape.pod_leaves
+    hi = np.minimum(lo + shape.pod_leaves, shape.leaves)
+    down = (hi - lo) * shape.lanes_per_element
+    route: dict[str, Ints | int] = {
+        "lo": lo,
+        "hi": hi,
+        "div": 1,
+        "bundle": shape.lanes_per_element,
+        "up_first": down if shape.up_lanes else 0,
+        "up_count": shape.up_lanes,
+    }
+    return Group(Kind.ELEMENT, "element", down + shape.up_lanes, _CHOICE[ddc.choice], route)
+
+
+def _spines(ddc: DdcParams, shape: DdcShape) -> Group:
+    """Return the elements above, plane by plane."""
+    bundle = shape.plane_elements * shape.strands
+    ports = np.full(shape.spines, shape.pods * bundle, dtype=np.int64)
+    route: dict[str, Ints | int] = {
+        "lo": 0,
+        "hi": shape.leaves,
+        "div": shape.pod_leaves,
+        "bundle": bundle,
+    }
+    return Group(Kind.ELEMENT, "spine", ports, _CHOICE[ddc.choice], route)
+
+
+def _lanes(spec: DdcSpec, n_ranks: int, hosts: Ints, shape: DdcShape) -> Cables:
+    """Return the lanes of the leaves, each to the elements of its pod."""
+    lanes, per_element = shape.lanes, shape.lanes_per_element
+    leaf, lane = np.divmod(np.arange(shape.leaves * lanes, dtype=np.int64), lanes)
+    pod, place = np.divmod(leaf, shape.pod_leaves)
     element, strand = np.divmod(lane, per_element)
     fibre = spec.links.fabric_latency
     return Cables(
-        device=ends(n_ranks + leaf, n_ranks + len(hosts) + element),
-        port=ends(hosts[leaf] + lane, leaf * per_element + strand),
-        rate_bps=spec.ddc.lane_rate,
+        device=ends(n_ranks + leaf, n_ranks + shape.leaves + pod * shape.elements + element),
+        port=ends(hosts[leaf] + lane, place * per_element + strand),
+        rate_bps=spec.ddc.lane_rate * spec.ddc.lane_group,
         latency_ps=(fibre, spec.ddc.element_latency + fibre),
     )
 
 
-def _parameters(ddc: DdcParams, n_ranks: int, leaves: int, per_element: int) -> Ddc:
+def _up_lanes(spec: DdcSpec, n_ranks: int, below: Group, shape: DdcShape) -> Cables:
+    """Return the lanes of the elements of pods, each to the elements above of its plane."""
+    lanes, width = shape.up_lanes, shape.plane_elements
+    element, lane = np.divmod(np.arange(len(below.ports) * lanes, dtype=np.int64), lanes)
+    pod, number = np.divmod(element, shape.elements)
+    plane, place = np.divmod(number, width)
+    nth, strand = np.divmod(lane, shape.strands)
+    spine = plane * (lanes // shape.strands) + nth
+    first = n_ranks + shape.leaves
+    hop = spec.ddc.element_latency + spec.links.fabric_latency
+    return Cables(
+        device=ends(first + element, first + len(below.ports) + spine),
+        port=ends(
+            below.ports[element] - lanes + lane, (pod * width + place) * shape.strands + strand
+        ),
+        rate_bps=spec.ddc.lane_rate * spec.ddc.lane_group,
+        latency_ps=(hop, hop),
+    )
+
+
+def _parameters(ddc: DdcParams, n_ranks: int, shape: DdcShape) -> Ddc:
     return Ddc(
-        leaves=leaves,
+        leaves=shape.leaves,
         leaf_ports=ddc.leaf_ports,
-        lanes=ddc.lanes,
-        lanes_per_element=per_element,
+        lanes=shape.lanes,
+        lanes_per_element=shape.lanes_per_element,
         first_leaf=n_ranks,
         cell_bytes=ddc.cell_bytes,
         cell_header_bytes=ddc.cell_header_bytes,

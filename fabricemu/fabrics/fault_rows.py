@@ -5,17 +5,19 @@ from typing import Any
 import numpy as np
 
 from fabricemu.fabrics.failed import rate_share
+from fabricemu.fabrics.faults import box_elements
 from fabricemu.fabrics.link_names import ports_of
 from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.wiring import LOSS_UNITS
-from fabricemu.spec.fabric import ClosSpec
+from fabricemu.spec.fabric import ClosSpec, FabricSpec
 
 Rows = list[dict[str, Any]]
 
 
-def fault_rows(spec: ClosSpec, network: Network) -> dict[str, Rows]:
+def fault_rows(spec: FabricSpec, network: Network) -> dict[str, Rows]:
     """Return the links that are slow from the start, that change, and that lose packets."""
-    rows = {"slow": _slow(spec, network), "changes": _changes(spec, network)}
+    slow = _slow(spec, network) if isinstance(spec, ClosSpec) else []
+    rows = {"slow": slow, "changes": _changes(spec, network)}
     rows["lossy"] = _lossy(network)
     return {name: found for name, found in rows.items() if found}
 
@@ -28,7 +30,7 @@ def _slow(spec: ClosSpec, network: Network) -> Rows:
     ]
 
 
-def _changes(spec: ClosSpec, network: Network) -> Rows:
+def _changes(spec: FabricSpec, network: Network) -> Rows:
     rows: Rows = []
     for change in spec.changes:
         row: dict[str, Any] = {"what": change.what, "at_ps": change.at}
@@ -40,7 +42,7 @@ def _changes(spec: ClosSpec, network: Network) -> Rows:
             row["until_ps"] = change.until
         if isinstance(change.flap_period, int):
             row |= {"flap_period_ps": change.flap_period, "flap_count": change.flap_count}
-        rows.append(row | {"links": len(ports_of(network, change.what)) // 2})
+        rows.append(row | {"links": len(ports_of(network, change.what, box_elements(spec))) // 2})
     return rows
 
 

@@ -1,7 +1,7 @@
 """What is broken in a network: slow, lossy and dead links, and the routes that follow.
 
-Ports change at once, routes ``clos.reconvergence`` after a link between switches went down or
-came up. Rates of time 0 hold from the start; so do the routes of time 0 without reconvergence.
+Ports change at once, routes ``clos.reconvergence`` or ``ddc.detection`` after a link between
+boxes did. Rates of time 0 hold from the start; so do routes of time 0 that follow at once.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,13 +13,12 @@ import numpy as np
 
 from fabricemu.errors import ConfigError
 from fabricemu.fabrics.failed import rate_share
+from fabricemu.fabrics.followers import Condition, Follower, LaneRouter, Router, detection_ps
 from fabricemu.fabrics.link_names import ports_of
 from fabricemu.fabrics.network import Change, Ints, Network, Routes
-from fabricemu.fabrics.routing import find_routes, switch_links, unreached
-from fabricemu.fabrics.ways import Bools
+from fabricemu.fabrics.routing import switch_links, unreached
 from fabricemu.fabrics.wiring import LOSS_UNITS
-from fabricemu.spec.fabric import ClosSpec
-from fabricemu.spec.topology import ChangeParams
+from fabricemu.spec.fabric import ClosSpec, DdcSpec, FabricSpec
 
 
 class Event(NamedTuple):
@@ -31,15 +30,7 @@ class Event(NamedTuple):
     state: int | str
 
 
-class Condition(NamedTuple):
-    """Rates and states of all ports, (n_ports,) each, from a time on."""
-
-    time_ps: int
-    rate_bps: Ints
-    up: Bools
-
-
-def broken(spec: ClosSpec, network: Network) -> Network:
+def broken(spec: FabricSpec, network: Network) -> Network:
     """Return the whole ``network`` with what the specification breaks.
 
     Raises
@@ -47,10 +38,22 @@ def broken(spec: ClosSpec, network: Network) -> Network:
     ConfigError
         If a box or link does not exist.
     """
-    slow = np.maximum(1, (network.rate_bps * rate_share(spec, network)).astype(np.int64))
-    network = replace(network, rate_bps=slow, loss=_loss(spec, network))
-    events = sorted(_events(spec.changes, network), key=lambda event: event.time_ps)
-    return _changing(network, events, spec.clos.reconvergence) if events else network
+    if isinstance(spec, ClosSpec):
+        slow = np.maximum(1, (network.rate_bps * rate_share(spec, network)).astype(np.int64))
+        network = replace(network, rate_bps=slow)
+    network = replace(network, loss=_loss(spec, network))
+    events = sorted(_events(spec, network), key=lambda event: event.time_ps)
+    if not events:
+        return network
+    if isinstance(spec, ClosSpec):
+        return _changing(network, events, spec.clos.reconvergence, Router(network))
+    lanes = LaneRouter(network, spec.ddc.input_balanced)
+    return _changing(network, events, detection_ps(spec.ddc, network), lanes)
+
+
+def box_elements(spec: FabricSpec) -> int:
+    """Return the elements of a box, 0 where boxes have no names."""
+    return spec.ddc.box_elements if isinstance(spec, DdcSpec) and spec.ddc.lane_group == 1 else 0
 
 
 def check_lasting(network: Network) -> None:
@@ -64,8 +67,7 @@ def check_lasting(network: Network) -> None:
     nic = first + np.arange(network.nic_ports)
     cut = np.flatnonzero((down[nic] | down[network.peer[nic]]).any(axis=1)).tolist()
     if network.changes and routes is not None:
-        lost = unreached(network, routes)
-        cut += [lost[1]] if lost is not None else []
+        cut += _unreached(network, routes)
     if cut:
         raise ConfigError(
             f"changes: host{cut[0]} is cut off for good, so messages may be sent again for ever;"
@@ -73,31 +75,42 @@ def check_lasting(network: Network) -> None:
         )
 
 
-def _loss(spec: ClosSpec, network: Network) -> Ints | None:
-    """Return the loss of each port: of all links between switches, then of those named."""
+def _unreached(network: Network, routes: Routes) -> list[int]:
+    """Return a host that others have no way to at last, if there is one."""
+    if network.ddc is None:
+        lost = unreached(network, routes)
+        return [] if lost is None else [lost[1]]
+    sets = routes.set_of[routes.edge_device - network.n_ranks] >= 0
+    leaf = np.flatnonzero(~(sets | np.eye(len(sets), dtype=bool)).all(axis=0))
+    return [int(leaf[0]) * network.ddc.leaf_ports // network.nic_ports] if len(leaf) else []
+
+
+def _loss(spec: FabricSpec, network: Network) -> Ints | None:
+    """Return the loss of each port: of all links between boxes, then of those named."""
     if not (spec.links.loss_rate or spec.loss):
         return network.loss
     none = np.zeros(network.n_ports, dtype=np.int64)
     loss = none if network.loss is None else network.loss.copy()
-    between = switch_links(network).port
+    lanes = network.carries_cells
+    between = np.flatnonzero(lanes) if lanes.any() else switch_links(network).port
     loss[between] = np.maximum(loss[between], round(spec.links.loss_rate * LOSS_UNITS))
     for number, item in enumerate(spec.loss):
-        ports = _ports_of(network, item.link, f"loss.{number}.link")
+        ports = _ports_of(spec, network, item.link, f"loss.{number}.link")
         loss[ports] = round(item.rate * LOSS_UNITS)
     return loss
 
 
-def _ports_of(network: Network, what: str, field: str) -> Ints:
+def _ports_of(spec: FabricSpec, network: Network, what: str, field: str) -> Ints:
     try:
-        return ports_of(network, what)
+        return ports_of(network, what, box_elements(spec))
     except ConfigError as error:
         raise ConfigError(f"{field}: {error}") from None
 
 
-def _events(changes: Iterable[ChangeParams], network: Network) -> Iterator[Event]:
+def _events(spec: FabricSpec, network: Network) -> Iterator[Event]:
     """Yield what happens; a change without end lasts until the next to the same ports."""
-    for number, change in enumerate(changes):
-        ports = _ports_of(network, change.what, f"changes.{number}.what")
+    for number, change in enumerate(spec.changes):
+        ports = _ports_of(spec, network, change.what, f"changes.{number}.what")
         most = int(network.rate_bps[ports].max())
         if isinstance(change.state, int) and change.state > most:
             raise ConfigError(
@@ -126,9 +139,10 @@ def _conditions(events: Iterable[Event], network: Network) -> Iterator[Condition
         yield Condition(time_ps, rate, up)
 
 
-def _changing(network: Network, events: Iterable[Event], reconvergence: int) -> Network:
-    """Return ``network`` as it is at first, with what changes later."""
-    router = _Router(network)
+def _changing(
+    network: Network, events: Iterable[Event], delay_ps: int, follower: Follower
+) -> Network:
+    """Return ``network`` as it is at first, with what changes later, and what follows it."""
     before = Condition(-1, network.rate_bps, np.ones(network.n_ports, dtype=bool))
     moves: dict[int, Change] = {}
     for now in _conditions(events, network):
@@ -139,38 +153,12 @@ def _changing(network: Network, events: Iterable[Event], reconvergence: int) -> 
         if len(moved):
             up = now.up[moved].astype(np.int64)
             moves[now.time_ps] = Change(now.time_ps, moved, now.rate_bps[moved], up)
-        router.note(now.time_ps + reconvergence, now.up)
+        follower.note(now.time_ps + delay_ps, now)
         before = now
     none = np.zeros(0, dtype=np.int64)
-    later = {time: routes for time, routes in router.found.items() if time > 0}
+    later = {time: known for time, known in follower.found.items() if time > 0}
     changes = [
-        replace(moves.get(time, Change(time, none, none, none)), routes=later.get(time))
+        replace(moves.get(time, Change(time, none, none, none)), **later.get(time, {}))
         for time in sorted(moves.keys() | later.keys())
     ]
-    return replace(network, changes=tuple(changes), routes=router.at_first())
-
-
-class _Router:
-    """Routes by the links between switches that are up, each found once."""
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.between = switch_links(network).port
-        self.now = np.ones(len(self.between), dtype=bool).tobytes()
-        self.known: dict[bytes, Routes] = {}
-        self.found: dict[int, Routes] = {}
-
-    def note(self, time_ps: int, up: Bools) -> None:
-        """Find the routes that hold from a time on, if the links have changed."""
-        key = up[self.between].tobytes()
-        if key != self.now:
-            self.now = key
-            if key not in self.known:
-                self.known[key] = find_routes(self.network, up)
-            self.found[time_ps] = self.known[key]
-
-    def at_first(self) -> Routes | None:
-        """Return the routes of the beginning, as tables if there are others later."""
-        if 0 in self.found or not self.found:
-            return self.found.get(0, self.network.routes)
-        return self.network.routes or find_routes(self.network)
+    return replace(network, changes=tuple(changes), routes=follower.at_first())

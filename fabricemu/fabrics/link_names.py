@@ -1,5 +1,6 @@
 """The ports that a name of a link or box in a specification means, see ``spec.topology``."""
 
+import re
 from difflib import get_close_matches
 
 import numpy as np
@@ -7,15 +8,22 @@ import numpy as np
 from fabricemu.errors import ConfigError
 from fabricemu.fabrics.network import Ints, Network
 
+_BOX = re.compile(r"(?P<stage>spine)?box(?P<number>\d{1,9})")
 
-def ports_of(network: Network, what: str) -> Ints:
+
+def ports_of(network: Network, what: str, box_elements: int = 0) -> Ints:
     """Return the ports at both ends of the cables called ``what``.
+
+    With ``box_elements`` there are boxes of so many elements: ``box2``, and ``spinebox0`` above.
 
     Raises
     ------
     ConfigError
         If there is no such box or link, with the nearest that exists.
     """
+    box = _BOX.fullmatch(what) if box_elements else None
+    if box:
+        return _of_box(network, box, box_elements)
     name, colon, rest = what.partition(":")
     device = _device(network, name)
     ports = np.arange(network.port_ptr[device], network.port_ptr[device + 1])
@@ -28,6 +36,16 @@ def ports_of(network: Network, what: str) -> Ints:
     elif colon:
         ports = _to_neighbour(network, what, ports)
     return np.concatenate([ports, network.peer[ports]])
+
+
+def _of_box(network: Network, box: re.Match[str], size: int) -> Ints:
+    """Return the ports of all elements of a box."""
+    stage = "spine" if box["stage"] else "element"
+    named = [name for name in network.names if name.rstrip("0123456789") == stage]
+    first = int(box["number"]) * size
+    if first >= len(named):
+        raise ConfigError(f"{box[0]!r} is no box; there are {-(-len(named) // size)} of them")
+    return np.concatenate([ports_of(network, name) for name in named[first : first + size]])
 
 
 def _device(network: Network, name: str) -> int:

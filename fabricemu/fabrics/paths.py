@@ -167,18 +167,19 @@ class Paths:
         return np.asarray(size, dtype=np.int64) + self.packets(size) * overhead
 
     def least_cell_bytes(self, frame: ArrayLike) -> Ints:
-        """Return the size of the largest cell that a packet of ``frame`` bytes must use.
+        """Return the size of the largest cell, or train, that a packet of ``frame`` bytes must use.
 
-        Whatever shares its cells, a packet has a full cell or all its bytes in one.
+        Whatever shares its cells, a packet has a full one or all its bytes in one.
         """
         ddc = self.network.ddc
         frame = np.asarray(frame, dtype=np.int64)
         if ddc is None:
             return np.zeros_like(frame)
-        if ddc.pad_cells:
-            return np.full_like(frame, ddc.cell_bytes)
-        whole: Ints = np.minimum(ddc.cell_bytes, ddc.cell_header_bytes + frame)
-        return whole
+        cells = -(-frame // (ddc.cell_bytes - ddc.cell_header_bytes))
+        most = ddc.train_cells * ddc.cell_bytes
+        size = cells * ddc.cell_bytes if ddc.pad_cells else frame + cells * ddc.cell_header_bytes
+        least: Ints = np.minimum(most, size)
+        return least
 
     def _hop_ps(self, row: Ints, payload: Ints) -> Ints:
         """Return the time of one packet on each hop, (max_hops, ...); of its cell on lanes."""

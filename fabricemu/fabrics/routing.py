@@ -51,7 +51,7 @@ def find_routes(network: Network, up: Bools | None = None) -> Routes:
     edges = edges_of(network)
     links = switch_links(network, up)
     hops = hop_counts(network, links, edges)
-    sets = _Sets()
+    sets = PortSets()
     set_of = np.full(hops.shape, -1, dtype=np.int64)
     switches, first = np.unique(links.switch, return_index=True)
     for switch, at in zip(switches, np.split(np.arange(len(links.port)), first[1:]), strict=False):
@@ -107,7 +107,7 @@ def hop_counts(network: Network, links: Links, edges: Edges) -> Ints:
     return hops
 
 
-class _Sets:
+class PortSets:
     """Sets of ports, each kept once."""
 
     def __init__(self) -> None:

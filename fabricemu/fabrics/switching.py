@@ -13,7 +13,9 @@ from fabricemu.fabrics.network import Ints, Kind, Network, Switching
 from fabricemu.fabrics.transport import Balance, Control, Transport
 from fabricemu.spec.dcqcn import dcqcn_values
 from fabricemu.spec.fabric import ClosSpec
-from fabricemu.spec.switch import Switch
+from fabricemu.spec.switch import Classes, Switch
+
+Numbers = NDArray[np.int64] | NDArray[np.float64]
 
 XON_OFFSET_BYTES = 3556  # SONiC's profiles of Tomahawk 5
 QUANTUM_BITS = 512  # of pause time (IEEE 802.1Qbb)
@@ -46,7 +48,7 @@ def build_switching(
     switch, clos, classes = spec.switch, spec.clos, spec.switch.data_classes
     names = [item.name for item in classes]
     response = _pause_response_ps(spec, network)
-    xoff, xon = _pause_thresholds(switch, base)
+    xoff, xon = pause_thresholds(switch, base)
     return Switching(
         weight=np.array([item.weight for item in classes], dtype=np.int64),
         lossless=np.array([item.lossless for item in classes], dtype=np.int64),
@@ -176,17 +178,17 @@ def _pause_response_ps(spec: ClosSpec, network: Network) -> int:
     if isinstance(spec.switch.pause_response, int):
         return spec.switch.pause_response
     rates = np.unique(_normal_rate(spec, network)[_on_switch(network)])
-    return max(_response_ps(int(rate)) for rate in rates)
+    return max(response_ps(int(rate)) for rate in rates)
 
 
-def _response_ps(rate_bps: int) -> int:
+def response_ps(rate_bps: int) -> int:
     """Return the pause response at a rate, by the quanta of the next standard rate."""
     above = [quanta for gbps, quanta in RESPONSE_QUANTA.items() if gbps * 10**9 >= rate_bps]
     quanta = above[0] if above else RESPONSE_QUANTA[400]
     return -(-quanta * QUANTUM_BITS * 10**12 // rate_bps)
 
 
-def _pause_thresholds(switch: Switch, base: Baseline) -> tuple[int, int]:
+def pause_thresholds(switch: Classes, base: Baseline) -> tuple[int, int]:
     """Return the bytes that pause, -1 for dynamic, and those that resume or their offset."""
     if switch.xoff == "dynamic":
         return -1, base.frame_bytes(XON_OFFSET_BYTES if switch.xon == "auto" else switch.xon)
@@ -198,20 +200,27 @@ def _pause_thresholds(switch: Switch, base: Baseline) -> tuple[int, int]:
 
 
 def _headroom(spec: ClosSpec, network: Network, transport: Transport, response: int) -> Ints:
-    """Return the bytes each port keeps for what still comes after it paused, (n_ports,).
+    """Return the bytes each port keeps for what still comes after it paused, (n_ports,)."""
+    rate = _normal_rate(spec, network)[network.peer]
+    paused = _paused_by(spec.switch, network)
+    return headroom(spec.switch, network, transport, response, rate) * paused
+
+
+def headroom(
+    switch: Classes, network: Network, transport: Transport, response: int, rate: Numbers
+) -> Ints:
+    """Return the bytes that a port needs after it paused, for senders of ``rate``, (n_ports,).
 
     What the sender puts on the wire until the frame has reached it and works, what is under way,
     and full packets: the one that made it pause, one ahead of the frame, one that had begun.
     """
-    switch = spec.switch
     if isinstance(switch.headroom, int):
-        return switch.headroom * _paused_by(switch, network)
+        return np.full(network.n_ports, switch.headroom, dtype=np.int64)
     both_ways = network.latency_ps + network.latency_ps[network.peer] + response
-    rate = _normal_rate(spec, network)[network.peer]
     under_way = np.ceil(rate / 8e12 * both_ways).astype(np.int64)
     packet = transport.mtu + transport.header_bytes + transport.gap_bytes
     frame = switch.pause_bytes + transport.gap_bytes
-    return (under_way + 3 * packet + frame) * _paused_by(switch, network)
+    return np.asarray(under_way + 3 * packet + frame)
 
 
 def _bands(spec: ClosSpec, base: Baseline) -> Ints:

@@ -99,7 +99,8 @@ class _Reach:
         if kind == Kind.ELEMENT:
             assert net.ddc is not None
             leaf = owner - net.ddc.first_leaf
-            return leaf, leaf + 1
+            below = net.kind[owner] == Kind.ELEMENT
+            return np.where(below, net.lo[owner], leaf), np.where(below, net.hi[owner], leaf + 1)
         host = net.kind[owner] == Kind.HOST
         address = owner * net.nic_ports + port
         return np.where(host, address, net.lo[owner]), np.where(host, address + 1, net.hi[owner])
@@ -109,8 +110,10 @@ class _Reach:
         count = int(net.up_count[device])
         owner, _ = self._neighbours(device, int(net.up_first[device]), count)
         addresses = net.n_ranks * net.nic_ports
+        if net.kind[device] == Kind.ELEMENT and net.ddc is not None:
+            addresses = net.ddc.leaves
         covered = int(net.lo[device]) == 0 and int(net.hi[device]) == addresses
-        local = net.kind[device] in (Kind.ELEMENT, Kind.SCALE_UP)
+        local = net.kind[device] == Kind.SCALE_UP
         require(count > 0 or covered or local, f"{net.names[device]} reaches not all addresses")
         wider = (net.lo[owner] <= net.lo[device]) & (net.hi[owner] >= net.hi[device])
         taller = owner > device  # tiers are numbered upwards, so nothing can go round
@@ -122,9 +125,9 @@ class _Reach:
         lanes, per_element = net.ddc.lanes, net.ddc.lanes_per_element
         ports = int(net.port_ptr[device + 1] - net.port_ptr[device])
         owner, port = self._neighbours(device, ports - lanes, lanes)
-        element, strand = np.divmod(np.arange(lanes), per_element)
+        number, strand = np.divmod(np.arange(lanes), per_element)
         leaf = device - net.ddc.first_leaf
-        right = (owner == net.ddc.first_leaf + net.ddc.leaves + element) & (
-            port == leaf * per_element + strand
-        )
+        elements = (net.kind == Kind.ELEMENT) & (net.lo <= leaf) & (leaf < net.hi)
+        element = np.flatnonzero(elements)[: lanes // per_element][number]
+        right = (owner == element) & (port == (leaf - net.lo[element]) * per_element + strand)
         require(bool(right.all()), f"{net.names[device]} has a lane at the wrong element")

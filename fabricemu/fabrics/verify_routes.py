@@ -3,9 +3,10 @@
 import numpy as np
 
 from fabricemu.errors import EngineError
-from fabricemu.fabrics.network import Ints, Kind, Network, Routes
+from fabricemu.fabrics.network import Ddc, Ints, Kind, Network, Routes
 from fabricemu.fabrics.routing import UNREACHED, edges_of
 from fabricemu.fabrics.table_ways import route_hops
+from fabricemu.fabrics.ways import Bools
 from fabricemu.fabrics.wiring import LOSS_UNITS
 
 
@@ -23,6 +24,9 @@ def verify_routes(network: Network, routes: Routes) -> None:
     EngineError
         If one does not, or an address has another edge or port than its cable.
     """
+    if network.ddc is not None:
+        _verify_lanes(network, network.ddc, routes)
+        return
     edges = edges_of(network)
     for name, own, real in (
         ("edge", routes.edge, edges.edge),
@@ -36,6 +40,33 @@ def verify_routes(network: Network, routes: Routes) -> None:
         for number in np.unique(routes.set_of[switch]):
             if number >= 0:
                 _check_set(network, routes, hops, switch, int(number))
+
+
+def _verify_lanes(network: Network, ddc: Ddc, routes: Routes) -> None:
+    """Check that sets of leaves and elements are among the lanes that the routing fields give."""
+    leaves = np.arange(ddc.leaves)
+    require(np.array_equal(routes.edge_device, leaves + ddc.first_leaf), "routes of other leaves")
+    for row in range(len(routes.set_of)):
+        device = network.n_ranks + row
+        for number in np.unique(routes.set_of[row]).tolist():
+            if number >= 0:
+                port = routes.set_ports[slice(*routes.set_ptr[number : number + 2])]
+                leaf = np.flatnonzero(routes.set_of[row] == number)[:, np.newaxis]
+                right = _leads_to(network, ddc, device, port, leaf)
+                require(bool(right.all()), f"{network.names[device]} has a way by the wrong lane")
+
+
+def _leads_to(network: Network, ddc: Ddc, device: int, port: Ints, leaf: Ints) -> Bools:
+    """Return which ports of a leaf or element lead to which leaves, by the routing fields."""
+    degree = int(network.port_ptr[device + 1] - network.port_ptr[device])
+    if network.kind[device] == Kind.LEAF:
+        lane = (port >= degree - ddc.lanes) & (port < degree)
+        return np.asarray(lane & (leaf != device - ddc.first_leaf))
+    lo, hi, first = (int(field[device]) for field in (network.lo, network.hi, network.up_first))
+    div, bundle = int(network.div[device]), int(network.bundle[device])
+    below = port // bundle == (leaf - lo) // div
+    above = (port >= first) & (port < first + network.up_count[device])
+    return np.asarray(np.where((lo <= leaf) & (leaf < hi), below, above), dtype=np.bool_)
 
 
 def _check_set(network: Network, routes: Routes, hops: Ints, switch: int, number: int) -> None:

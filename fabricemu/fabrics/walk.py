@@ -79,8 +79,11 @@ def group_of(network: Network, device: int, address: int) -> tuple[int, int]:
 
 def _spans(network: Network) -> tuple[int, int]:
     """Return the addresses of a full leaf and of a full pod; with 2 tiers a pod is a leaf."""
-    if network.ddc is not None:
-        return network.ddc.leaf_ports, network.ddc.leaf_ports
+    ddc = network.ddc
+    if ddc is not None:
+        element = ddc.first_leaf + ddc.leaves
+        pod = int(network.hi[element]) if network.up_count[element] else 1
+        return ddc.leaf_ports, pod * ddc.leaf_ports
     leaf = network.n_ranks
     leaf_span = int(network.hi[leaf] - network.lo[leaf])
     if not network.up_count[leaf]:

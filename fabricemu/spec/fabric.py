@@ -12,8 +12,8 @@ from fabricemu.spec.congestion import Congestion
 from fabricemu.spec.ddc import DdcParams
 from fabricemu.spec.fields import amount_bytes
 from fabricemu.spec.host import Host, Links
-from fabricemu.spec.rules import ddc_problems, ethernet_problems, nic_problems
-from fabricemu.spec.switch import Switch
+from fabricemu.spec.rules import ddc_problems, ethernet_problems, leaf_problems, nic_problems
+from fabricemu.spec.switch import Classes, Switch
 from fabricemu.spec.table import Table, accept
 from fabricemu.spec.topology import ChangeParams, LossParams
 from fabricemu.spec.transport import TransportSpec
@@ -59,9 +59,7 @@ class ClosSpec(_Fabric):
         losses = {
             "a bounded clos.queue": self.clos.queue != "unbounded",
             "a lossy class in a bounded switch.buffer": self.switch.drops_when_full,
-            "links.loss_rate": self.links.loss_rate > 0,
-            "links that lose, [[loss]]": any(item.rate for item in self.loss),
-            "links that go down, [[changes]]": any(item.state == "down" for item in self.changes),
+            **losses_of_links(self),
             # A NACK is sent once for a gap. Where what it brings is overtaken too, and the gap is
             # at the end of a message, nothing comes that would ask for it again.
             f"transport.receiver {receiver!r} and {self._reorders}, by which packets overtake": (
@@ -91,6 +89,9 @@ class DdcSpec(_Fabric):
     """A scheduled fabric and its hosts."""
 
     kind: Literal["ddc"] = "ddc"
+    changes: list[ChangeParams] = Field(default_factory=list, description="what breaks, and when")
+    loss: list[LossParams] = Field(default_factory=list, description="links that lose cells")
+    switch: Classes = Field(default_factory=Classes)
     ddc: DdcParams = Field(default_factory=DdcParams)
 
     @model_validator(mode="after")
@@ -98,17 +99,44 @@ class DdcSpec(_Fabric):
         nic, cable = self.host.nic_latency, self.links.host_latency
         problems = nic_problems(self.transport, self.congestion)
         problems += ddc_problems(self.transport, self.congestion)
+        problems += leaf_problems(self.ddc, self.switch) + self._recovery()
         if nic + cable + self.ddc.leaf_ingress_latency < 1:
             problems.append("ddc.leaf_ingress_latency: 0 with no NIC or cable latency")
         if nic + cable + self.ddc.leaf_egress_latency < 1:
             problems.append("ddc.leaf_egress_latency: 0 with no NIC or cable latency")
         if self.links.fabric_latency < 1:
             problems.append("links.fabric_latency: 0; expected a positive time")
-        if self.links.loss_rate:
-            problems.append("links.loss_rate: a cell fabric loses nothing here; expected 0")
         return accept(self, problems)
+
+    def _recovery(self) -> list[str]:
+        """Return what is missing where cells or packets can be lost, which else never ends."""
+        cells = {**losses_of_links(self), "bounded ddc.contexts": self.ddc.contexts != "unbounded"}
+        packets = {
+            "a bounded ddc.voq_limit": self.ddc.voq_limit != "unbounded",
+            "a lossy class in a bounded ddc.deep_buffer": self.ddc.deep_buffer != "unbounded"
+            and any(not item.lossless for item in self.switch.data_classes),
+        }
+        cell = next((name for name, given in cells.items() if given), None)
+        packet = next((name for name, given in packets.items() if given), cell)
+        missing = {
+            "transport.rto": packet if self.transport.rto == "none" else None,
+            "ddc.credit_watchdog": cell if self.ddc.credit_watchdog == "none" else None,
+            "ddc.reassembly_timeout": cell if self.ddc.reassembly_timeout == "none" else None,
+        }
+        return [f"{key}: none with {why}; expected a time" for key, why in missing.items() if why]
 
 
 FabricSpec = ClosSpec | DdcSpec
+
+
+def losses_of_links(spec: FabricSpec) -> dict[str, bool]:
+    """Return by what links can lose something, and whether they do."""
+    return {
+        "links.loss_rate": spec.links.loss_rate > 0,
+        "links that lose, [[loss]]": any(item.rate for item in spec.loss),
+        "links that go down, [[changes]]": any(item.state == "down" for item in spec.changes),
+    }
+
+
 AnyFabric = Annotated[FabricSpec, Field(discriminator="kind")]
 KINDS: dict[str, type[ClosSpec] | type[DdcSpec]] = {"clos": ClosSpec, "ddc": DdcSpec}

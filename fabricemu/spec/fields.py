@@ -131,6 +131,9 @@ TimePs = Annotated[int, BeforeValidator(parse_time_ps), _text(format_time), _sch
 RateBps = Annotated[int, BeforeValidator(parse_rate_bps), _text(format_rate), _schema("400Gbps")]
 
 CountOrAuto = Annotated[int | str, or_word("auto", parse=parse_count, least=1), _schema(64, "auto")]
+CountOrUnbounded = Annotated[
+    int | str, or_word("unbounded", parse=parse_count, least=1), _schema(64, "unbounded")
+]
 RateOrAuto = Annotated[
     int | str,
     or_word("auto", parse=parse_rate_bps, least=1),
@@ -163,6 +166,11 @@ BytesAutoNone = Annotated[
 BytesOrUnbounded = Annotated[
     int | str, or_word("unbounded", parse=parse_bytes, least=1), _schema("64MB", "unbounded")
 ]
+BytesAutoUnbounded = Annotated[
+    int | str,
+    or_word("auto", "unbounded", parse=parse_bytes, least=1),
+    _schema("94kB", "auto", "unbounded"),
+]
 Amount = Annotated[int | str, PlainValidator(parse_amount), _schema(4096, "8 packets", "0.2 BDP")]
 AmountOrAuto = Annotated[
     int | str, or_word("auto", parse=parse_amount, least=1), _schema("1.5 BDP", "auto")
@@ -183,6 +191,11 @@ Queue = Annotated[
 ]
 NumberOrAuto = Annotated[
     float | str, or_word("auto", parse=parse_number, most=1e15), _number_schema(0.5, "auto")
+]
+RatioAutoNone = Annotated[
+    float | str,
+    or_word("auto", "none", parse=parse_number, least=0.01, most=100),
+    _number_schema(1.067, "auto", "none"),
 ]
 ShareOrAuto = Annotated[
     float | str, or_word("auto", parse=parse_number, most=1), _number_schema(0.05, "auto")

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from fabricemu.spec.clos import ClosParams
 from fabricemu.spec.congestion import Congestion
 from fabricemu.spec.dcqcn import DcqcnParams, dcqcn_values
-from fabricemu.spec.switch import Switch
+from fabricemu.spec.ddc import DdcParams
+from fabricemu.spec.switch import Classes, Switch
 from fabricemu.spec.transport import TransportSpec
 
 CONTROLS = {
@@ -123,7 +124,24 @@ def ethernet_problems(
 
 def _pfc_problems(switch: Switch, clos: ClosParams) -> list[str]:
     lossless = [item.name for item in switch.data_classes if item.lossless]
-    dynamic = switch.xoff == "dynamic"
+    checks = [
+        (
+            switch.pfc and switch.xoff == "dynamic" and switch.buffer == "unbounded",
+            "switch.xoff: 'dynamic' with an unbounded switch.buffer never pauses; expected bytes,"
+            " or a buffer",
+        ),
+        (
+            switch.pfc and bool(lossless) and clos.queue != "unbounded",
+            f"clos.queue: a limit would drop packets of lossless class {' and '.join(lossless)};"
+            " expected unbounded (switch.buffer is the limit), or switch.pfc = false",
+        ),
+    ]
+    return _class_problems(switch) + found(checks)
+
+
+def _class_problems(switch: Classes) -> list[str]:
+    """Return what is wrong between PFC and classes."""
+    lossless = [item.name for item in switch.data_classes if item.lossless]
     checks = [
         (
             switch.pfc and not lossless,
@@ -135,18 +153,20 @@ def _pfc_problems(switch: Switch, clos: ClosParams) -> list[str]:
             f"switch.class: {' and '.join(lossless)} cannot be lossless without PFC; expected"
             " switch.pfc = true",
         ),
-        (
-            switch.pfc and dynamic and switch.buffer == "unbounded",
-            "switch.xoff: 'dynamic' with an unbounded switch.buffer never pauses; expected bytes,"
-            " or a buffer",
-        ),
-        (
-            switch.pfc and bool(lossless) and clos.queue != "unbounded",
-            f"clos.queue: a limit would drop packets of lossless class {' and '.join(lossless)};"
-            " expected unbounded (switch.buffer is the limit), or switch.pfc = false",
-        ),
     ]
     return found(checks)
+
+
+def leaf_problems(ddc: DdcParams, switch: Classes) -> list[str]:
+    """Return what is wrong between the classes and the buffer of a leaf."""
+    checks = [
+        (
+            switch.pfc and switch.xoff == "dynamic" and ddc.deep_buffer == "unbounded",
+            "switch.xoff: 'dynamic' with an unbounded ddc.deep_buffer never pauses; expected bytes,"
+            " or a buffer",
+        ),
+    ]
+    return _class_problems(switch) + found(checks)
 
 
 def _trim_problems(transport: TransportSpec, switch: Switch, clos: ClosParams) -> list[str]:

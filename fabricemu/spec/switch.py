@@ -36,13 +36,9 @@ class DataClass(Table):
     lossless: bool = Field(default=False, description="whether PFC protects it")
 
 
-class Switch(Table):
-    """What a packet switch does beyond sending in order; without any of it queues only wait."""
+class Classes(Table):
+    """Traffic classes, and how those are protected that must not lose packets."""
 
-    buffer: BytesOrUnbounded = Field(
-        default="unbounded",
-        description="bytes that all ports share, without what is reserved and headroom",
-    )
     reserved: Bytes = Field(
         default=0, le=2**40, description="bytes of each port and class before they share"
     )
@@ -77,6 +73,42 @@ class Switch(Table):
         description="ps from a pause frame's arrival to its effect; auto: 905 quanta of 512 bit"
         " at 400G (HLD)",
     )
+    classes: list[DataClass] = Field(
+        default_factory=list,
+        alias="class",
+        max_length=MAX_CLASSES,
+        description="data classes; none given: one, which is lossless with pfc",
+    )
+    class_of_channel: list[str] = Field(
+        default_factory=list,
+        max_length=1024,
+        description="class of the QPs of channel 0, 1 and on, cyclically; none given: the first",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Classes":
+        names = [item.name for item in self.data_classes]
+        problems = [
+            f"class {name!r} is given twice" for name in set(names) if names.count(name) > 1
+        ]
+        for name in self.class_of_channel:
+            if name not in names:
+                problems.append(f"class_of_channel: no class {name!r}; {nearest(name, names)}")
+        return accept(self, problems)
+
+    @property
+    def data_classes(self) -> list[DataClass]:
+        """The classes that data has, at least one."""
+        return self.classes or [DataClass(name="data", lossless=self.pfc)]
+
+
+class Switch(Classes):
+    """What a packet switch does beyond sending in order; without any of it queues only wait."""
+
+    buffer: BytesOrUnbounded = Field(
+        default="unbounded",
+        description="bytes that all ports share, without what is reserved and headroom",
+    )
     ecn_low: AmountAutoNone = Field(
         default="auto",
         description="bytes of a queue above which packets may be marked; auto: as the congestion"
@@ -98,33 +130,6 @@ class Switch(Table):
     trim: BytesOrNone = Field(
         default="none", description="frame bytes to which refused packets are cut, or none: dropped"
     )
-    classes: list[DataClass] = Field(
-        default_factory=list,
-        alias="class",
-        max_length=MAX_CLASSES,
-        description="data classes; none given: one, which is lossless with pfc",
-    )
-    class_of_channel: list[str] = Field(
-        default_factory=list,
-        max_length=1024,
-        description="class of the QPs of channel 0, 1 and on, cyclically; none given: the first",
-    )
-
-    @model_validator(mode="after")
-    def _check(self) -> "Switch":
-        names = [item.name for item in self.data_classes]
-        problems = [
-            f"class {name!r} is given twice" for name in set(names) if names.count(name) > 1
-        ]
-        for name in self.class_of_channel:
-            if name not in names:
-                problems.append(f"class_of_channel: no class {name!r}; {nearest(name, names)}")
-        return accept(self, problems)
-
-    @property
-    def data_classes(self) -> list[DataClass]:
-        """The classes that data has, at least one."""
-        return self.classes or [DataClass(name="data", lossless=self.pfc)]
 
     @property
     def drops_when_full(self) -> bool:
