@@ -9,7 +9,7 @@ import pytest
 
 from fabricemu.fabrics.build import build
 from fabricemu.spec.presets import load_fabric
-from tests import builders
+from tests import builders, kernel_state
 from tests.bottleneck import Case, Train, program_of
 from tests.compare import JIT, run
 
@@ -74,6 +74,20 @@ def test_flow_keeps_a_round_of_credits_in_flight():
     waits = (columns["voq_out"] - columns["voq_in"])[begin:]
     assert waits.min() == LOOP - WIRE
     assert waits.max() <= LOOP
+
+
+def test_flow_asks_for_rate_times_loop_and_keeps_less_than_a_credit():
+    """39.2 credits of 4096 B are a round at 400 Gbit/s, so 40 are asked for and not yet there."""
+    case = ddc()
+    program = builders.sends([(0, 40, 100 * FULL)], 72)
+    state = kernel_state.build(case.network, case.transport, program)
+    asked, balance = [], []
+    for time in range(0, 200 * WIRE, WIRE // 2):
+        kernel_state.run_until(state, time)
+        asked.append(state.voqs["asked"].max())
+        balance.append(state.voqs["balance"].max())
+    assert max(asked) == -int(-BYTES_PER_PS * LOOP // CREDIT) * CREDIT == 40 * CREDIT
+    assert 0 < max(balance) < CREDIT
 
 
 # incast

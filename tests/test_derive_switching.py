@@ -12,6 +12,7 @@ PLAIN = [
     "switch.pfc=false",
     "switch.buffer=unbounded",
     "switch.class=[]",
+    "transport.rto=1ms",
 ]
 PFC = ["switch.class=[]", "switch.pfc=true", "switch.buffer=100MB"]
 LOSSY = ["transport.rto=1ms", "switch.pfc=false", "switch.class=[]"]
@@ -37,7 +38,7 @@ def test_nothing_is_asked_of_plain_switches():
     "overrides",
     [
         ["switch.pfc=true", "switch.xoff=100kB"],
-        ["switch.buffer=64MB", "transport.rto=1ms"],
+        ["switch.buffer=64MB"],
         ["switch.ecn_low=10kB", "switch.ecn_high=20kB"],
         ['switch.class=[{name="a"}, {name="b"}]'],
         ["clos.weighted=true"],
