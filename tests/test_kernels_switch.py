@@ -47,6 +47,7 @@ SLOW = RATE // 2  # a full packet takes 2 T
 def test_red_marks_in_proportion(queue, roll, marked):
     rules = {"ecn_low": 400_000, "ecn_high": 1_600_000, "ecn_max": ALWAYS // 5}
     state = kernel_state.build(with_switching(star(2), **rules))
+    state.entries[0]["flags"] = 0  # a packet's memory is not cleared
     marking.mark(state, 2, state.entries[0], queue, roll)
     assert bool(state.entries[0]["flags"]) == marked
     assert state.egress["marks"].tolist() == [0, 0, int(marked), 0]
@@ -56,6 +57,7 @@ def test_red_marks_in_proportion(queue, roll, marked):
 @pytest.mark.parametrize(("queue", "marked"), [(5000, False), (5001, True)])
 def test_equal_thresholds_are_a_step(queue, marked):
     state = kernel_state.build(with_switching(star(2), ecn_low=5000, ecn_high=5000))
+    state.entries[0]["flags"] = 0
     marking.mark(state, 2, state.entries[0], queue, ALWAYS - 1)
     assert bool(state.entries[0]["flags"]) == marked
 
@@ -63,6 +65,7 @@ def test_equal_thresholds_are_a_step(queue, marked):
 @plain
 def test_no_threshold_no_mark():
     state = kernel_state.build(with_switching(star(2)))
+    state.entries[0]["flags"] = 0
     marking.mark(state, 2, state.entries[0], 10**9, 0)
     assert state.entries[0]["flags"] == 0
 
