@@ -24,7 +24,6 @@ SIZES = 27  # size classes of rings, powers of two
 Array = NDArray[Any]
 
 
-AHEAD = 32  # rings behind the last that kernels may look at, but never use
 LINE = 64  # bytes of a cache line
 SMALL = 1 << 24  # bytes; larger arrays are not touched until they are used
 
@@ -97,8 +96,8 @@ def packet_memory(n_ports: int, n_rings: int, parts: int, extras: Extras) -> dic
         "last_returned": np.full((parts, width), kernel.NONE, np.int64),
         "stamps": np.empty((total if extras.stamps else 1, STAMP_WORDS), np.int64),
         "free_rings": np.full((parts, SIZES), kernel.NONE, np.int64),
-        "outs": filled(n_rings + AHEAD, kernel.OUT, mask=-1, offset=-1),
-        "ins": filled(n_rings + AHEAD, kernel.IN, mask=-1, offset=-1),
+        "outs": filled(n_rings, kernel.OUT, mask=-1, offset=-1),
+        "ins": filled(n_rings, kernel.IN, mask=-1, offset=-1),
     }
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fabricemu.engine.memory import Array, empty, filled
 from fabricemu.fabrics.network import Kind, Network
+from fabricemu.fabrics.reach import lane_mbps
 from fabricemu.fabrics.transport import Transport
 from fabricemu.kernels import random
 from fabricemu.kernels import state as kernel
@@ -109,7 +110,7 @@ def cell_fabric(network: Network, seed: int) -> dict[str, Array]:
     leaves["first_address"] = numbers * ddc.leaf_ports
     leaves["hosts"] = np.minimum(ddc.leaf_ports, addresses - leaves["first_address"])
     leaves["first_turn"] = 2 * numbers
-    leaves["out_mbps"] = lane_mbps(network, network.rate_bps)
+    leaves["out_mbps"] = whole_lane_mbps(network)[1]
     schedulers = filled(addresses, kernel.SCHEDULER, tick=kernel.INF)
     for name in ("head_control", "tail_control", "head_bulk", "tail_bulk"):
         schedulers[name] = kernel.NONE
@@ -143,19 +144,14 @@ def tick_intervals(network: Network) -> Ints:
     leaf = host_ports // ddc.leaf_ports
     mbps = np.maximum(network.rate_bps[egress] // MBPS, 1)
     need = np.bincount(leaf, weights=mbps, minlength=ddc.leaves).astype(np.int64) * ddc.drm >> 16
-    live = lane_mbps(network, network.rate_bps[network.peer])
+    live = whole_lane_mbps(network)[0]
     slowed: Ints = -(-interval * np.maximum(need, live)[leaf] // live[leaf])
     return slowed
 
 
-def lane_mbps(network: Network, rate_bps: Ints) -> Ints:
-    """Return what the lanes of each leaf carry by the rates of ports, in Mbit/s."""
-    ddc = network.ddc
-    assert ddc is not None
-    lanes = np.flatnonzero((network.kind[network.device_of] == Kind.LEAF) & network.carries_cells)
-    leaf = network.device_of[lanes] - ddc.first_leaf
-    mbps = np.maximum(rate_bps[lanes] // MBPS, 1)
-    return np.bincount(leaf, weights=mbps, minlength=ddc.leaves).astype(np.int64)
+def whole_lane_mbps(network: Network) -> Ints:
+    """Return what all lanes into and out of each leaf carry, (2, leaves)."""
+    return lane_mbps(network, network.rate_bps, np.ones(network.n_ports, bool))
 
 
 def _no_cell_fabric() -> dict[str, Array]:

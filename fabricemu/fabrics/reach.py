@@ -37,7 +37,7 @@ class Reach:
 
     def known(self, rate_bps: Ints, up: Bools) -> dict[str, Any]:
         """Return what changes when all know rates and states of ports, as fields of ``Change``."""
-        return {"routes": self.routes(up), "lane_mbps": self.lane_mbps(rate_bps, up)}
+        return {"routes": self.routes(up), "lane_mbps": lane_mbps(self.network, rate_bps, up)}
 
     def routes(self, up: Bools) -> Routes:
         """Return the lanes to use towards each leaf, by the ports that work, (n_ports,) bool."""
@@ -53,16 +53,6 @@ class Reach:
             set_of[row, step.aims] = numbers[step.aims]
             onward[row, step.aims] = use.sum(axis=0)[step.aims]
         return Routes(leaves, np.zeros_like(leaves), device, set_of, *self.sets.arrays())
-
-    def lane_mbps(self, rate_bps: Ints, up: Bools) -> Ints:
-        """Return the rate of the lanes into and out of each leaf that work, (2, leaves)."""
-        network = self.network
-        rate = np.maximum(1, rate_bps // MBIT) * up * network.carries_cells
-        own = slice(self.ddc.first_leaf, self.ddc.first_leaf + self.ddc.leaves)
-        sums = [
-            np.bincount(end, rate, network.n_devices)[own] for end in (self.far, network.device_of)
-        ]
-        return np.stack(sums).astype(np.int64)
 
     def _steps(self) -> Iterator[Step]:
         """Yield all devices, none before those that its ways lead over."""
@@ -104,3 +94,14 @@ class Reach:
         turn = np.empty_like(ports)
         turn[order] = np.arange(len(ports)) - starts
         return np.asarray(works[:, np.newaxis] & (turn[:, np.newaxis] < most))
+
+
+def lane_mbps(network: Network, rate_bps: Ints, up: Bools) -> Ints:
+    """Return the rate of the lanes into and out of each leaf that work, (2, leaves), in Mbit/s."""
+    ddc = network.ddc
+    assert ddc is not None
+    rate = np.maximum(1, rate_bps // MBIT) * up * network.carries_cells
+    own = slice(ddc.first_leaf, ddc.first_leaf + ddc.leaves)
+    ends = network.device_of[network.peer], network.device_of
+    sums = [np.bincount(end, rate, network.n_devices)[own] for end in ends]
+    return np.stack(sums).astype(np.int64)
