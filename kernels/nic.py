@@ -104,8 +104,7 @@ def eligible(state, part, host, p, now):
         if size > 0 and pausing and queue.of(state, p, c)["paused"] == 1:
             size = scheduler.HELD
         state.heads[part, c] = size
-    fifo = scheduler.pick(state, part, p)
-    return np.int64(NONE) if fifo == NONE else np.int64(fifo - BULK)
+    return scheduler.pick(state, part, p, config["full_frame"])
 
 
 @device

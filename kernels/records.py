@@ -15,7 +15,7 @@ def int64(*names):
 ENTRY = np.dtype(
     [
         ("time", np.int64),  # of arrival; waiting: port it came by; free: the next free packet
-        ("sent", np.int64),  # data: start on the NIC's wire; ACK: the 64 bits; cell: first end
+        ("sent", np.int64),  # data: start on the wire; ACK: 64 bits; cell: first end; PAUSE: delay
         ("qp", np.int32),  # QP; cells and credits: the VOQ
         ("dst", np.int32),  # address: NIC port, rank on a scale-up switch, or leaf
         ("psn", np.int32),  # packet number; ACK: expected; cell number; credits asked
@@ -34,8 +34,10 @@ TRAIL = int64(
     "last_cell",
     "released",
     "last_cell_bytes",
+    "first_seq",  # cells with its first and last byte
     "last_seq",
-    "charged",
+    "by",  # port by which it came, while it counts there; NONE if it did not have to wait
+    "broken",  # 1 if a cell of it was given up
 )
 
 # What NICs tell each other beyond an entry, which it follows. Only with a protocol that needs it.
@@ -111,8 +113,6 @@ EGRESS = int64(
     "headroom",  # of each port group, as an ingress
     "pfc",
     "to_host",  # 1 if it leads to a host
-    "turn",  # class that deficit round robin looks at
-    "granted",
     "level",  # band of waiting bytes, as last looked at
     "refreshed",  # when that was, NONE for never
     "weight",
@@ -124,6 +124,8 @@ EGRESS = int64(
     "spare3",
     "spare4",
     "spare5",
+    "spare6",
+    "spare7",
 )
 
 # A data class of a port: what waits to go out, and what came in and waits elsewhere (its group).
@@ -132,7 +134,6 @@ QUEUE = int64(
     "paused",
     "paused_since",
     "paused_total",
-    "deficit",
     "resv",
     "shared",
     "hdrm",
@@ -145,19 +146,26 @@ QUEUE = int64(
     "spare5",
     "spare6",
     "spare7",
+    "spare8",
 )
 
 CLASS = int64("weight", "lossless")
+ROUND = int64("turn", "granted")  # class that deficit round robin looks at
 
-SWITCH_RECORD = int64(
-    "pool",  # bytes that its port groups share; -1 without limit
-    "used",
-    "mark_seed",
-    "trim_seed",
-    "loss_seed",
-    "flow_seed",
-    "heap",  # number of ports in the heap of departures
-    "table",  # 1 where ways are in tables
+SWITCH_RECORD = np.dtype(
+    [
+        ("pool", np.int64),  # bytes that its port groups share; -1 without limit
+        ("used", np.int64),
+        ("mark_seed", np.int64),
+        ("trim_seed", np.int64),
+        ("loss_seed", np.int64),
+        ("flow_seed", np.int64),
+        ("heap", np.int32),  # number of ports in the heap of departures
+        ("table", np.int32),  # 1 where ways are in tables
+        ("charged", np.int32),  # 1 where port groups count what waits at its ports
+        ("held", np.int32),  # 1 where cells that wait are told to leaves, or pause their lane
+    ],
+    align=True,
 )
 FLOWLET_ENTRY = int64("port", "last")
 PAUSE_LOG = int64("port", "traffic_class", "start", "end")
@@ -337,10 +345,18 @@ VOQ = int64(
     "in_turn",  # 1 while it waits at the pacer
     "next_turn",
 )
-REASSEMBLY = int64("expected", "pending", "next")
-SCHEDULER = int64(
-    "head_control", "tail_control", "head_bulk", "tail_bulk", "tick", "allowed", "interval", "port"
+# One cache line: what every cell touches.
+REASSEMBLY = int64(
+    "expected",
+    "pending",  # credits that the VOQ waits for
+    "next",  # VOQ after it at the scheduler
+    "came",  # cells above ``expected``
+    "highest",  # that has come
+    "mark",  # cells below it are given up at the next look
+    "spare1",
+    "spare2",
 )
+SCHEDULER = int64("tick", "allowed", "interval", "waiting")  # levels with a VOQ, as bits
 SPRAY_STATE = int64("lane", "step", "left", "cycle")
 LEAF_RECORD = int64(
     "lane_seed",
@@ -357,10 +373,20 @@ LEAF_RECORD = int64(
     "free_at",  # of the pacer
     "pace_at",  # turn of what waits there
     "first_turn",  # of its FIFOs
-    "out_mbps",  # of all lanes
+    "out_mbps",  # of the lanes known to work
     "renewals",
     "excess",
     "held",  # bytes of data that wait
     "held_peak",
     "deep",
+    "next_sweep",  # look at missing cells
+    "gaps",  # streams with cells above the expected one
+    "gaps_peak",
+    "unreached",
+    "late",
+    "refused",
+    "incomplete",
+    "period",  # of levels: number of the newest
+    "level",  # largest that came in it
+    "level_before",  # and in the one before
 )

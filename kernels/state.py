@@ -45,6 +45,7 @@ from fabricemu.kernels.records import (
     READY,
     REASSEMBLY,
     RECEIVER,
+    ROUND,
     SCHEDULER,
     SENDER,
     SPRAY_STATE,
@@ -67,6 +68,7 @@ LAST = 1  # flag: last packet of its message
 CE = 2  # flag: congestion experienced, or its echo
 AT_ONCE = 4  # flag: to be acknowledged at once (AR); of a pause frame: resume
 LAST_HOP = 8  # flag: trimmed at a port that leads to a host
+CONGESTION = 15  # bits of a cell's flags that hold its level of congestion
 CLASS_SHIFT = 4  # the class of a data packet is in the bits from here on
 HOST, SWITCH, LEAF, ELEMENT, SCALE_UP = 0, 1, 2, 3, 4
 ECMP, SPRAY, ADAPTIVE, ROUND_ROBIN = 0, 1, 2, 3
@@ -164,6 +166,14 @@ CONFIG = int64(
     "paced",
     "train_cells",
     "least_loaded",
+    "level_bits",  # of a VOQ's number
+    "sweep",  # from look to look at missing cells, 0 for none
+    "contexts",
+    "llfc_xoff",
+    "llfc_xon",
+    "llfc_response",
+    "rci_levels",
+    "rci_period",
     "span",  # cells that a stream can hold back, a power of two
     "port_rings",  # rings of ports; those of VOQs follow
     "work_mask",
@@ -190,7 +200,7 @@ CONFIG = int64(
     "managed",  # 1 if switches follow section 6
     "lossy",  # 1 if links may lose packets
     "trim_bytes",
-    "charged",  # 1 if port groups count what they hold: a shared buffer, or PFC
+    "charged",  # 1 if port groups count what waits: a shared buffer, or PFC
     "reserved",
     "alpha",
     "alpha_lossy",
@@ -232,6 +242,8 @@ LAYOUT = {
     "limits": (LIMIT, 1),
     "egress": (EGRESS, 1),
     "queues": (QUEUE, 1),  # port * classes + class
+    "rounds": (ROUND, 1),  # of ports, then of schedulers of credits
+    "deficits": (np.int64, 1),  # the same * classes + class
     "classes": (CLASS, 1),
     "heads": (np.int64, 2),  # part, class: what deficit round robin looks at
     "switches": (SWITCH_RECORD, 1),
@@ -302,6 +314,10 @@ LAYOUT = {
     "reassembly": (REASSEMBLY, 1),
     "cell_bits": (np.int64, 1),
     "schedulers": (SCHEDULER, 1),
+    "asking": (READY, 1),  # VOQs with pending credits, by (NIC port, level)
+    "rci_bytes": (np.int64, 1),
+    "rci_slow": (np.int64, 1),  # by level, from 0 on
+    "level_ticks": (np.int64, 2),  # ticks of a leaf at each level
     "sprays": (SPRAY_STATE, 1),
     "coprimes": (np.int64, 1),
     "turns_of": (READY, 1),  # pacer FIFOs of leaves, by level

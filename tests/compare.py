@@ -41,6 +41,8 @@ PAUSES = ("link", "traffic_class", "start_ps", "end_ps")
 OF_DEVICE = {
     **{name: name for name in ("requests", "credits", "blocked", "cells")},
     **{name: name for name in ("renewals", "excess", "held_peak", "deep")},
+    **{name: name for name in ("unreached", "late", "refused", "incomplete")},
+    "gaps": "gaps_peak",
     **{name: name for name in ("retransmits", "timeouts", "nacks", "duplicates", "discards")},
     "cnps": "cnps",
     "reorder": "depth",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fabricemu.errors import ConfigError, EngineError
-from fabricemu.fabrics.build import configure_ddc
+from fabricemu.fabrics.build import build
 from fabricemu.fabrics.faults import check_lasting
 from fabricemu.fabrics.link_names import ports_of
 from fabricemu.fabrics.reach import Reach, lane_mbps
@@ -28,7 +28,7 @@ def broken(spec, ranks, *changes, more=()):
     rows = ", ".join(f"{{{row}}}" for row in changes)
     override = f"changes=[{rows}]"
     found = load_fabric("ddc", [*spec, *RECOVERS, *more, override])
-    return configure_ddc(found, ranks)[0]
+    return build(found, ranks)[0]
 
 
 TWO_STAGES = (
@@ -72,7 +72,7 @@ def test_sets_and_rates_are_those_of_the_reference(pods, pod_leaves, planes, sha
 def test_bundles_of_lanes_are_balanced_as_in_the_reference(share, balanced, seed):
     wide = ["ddc.lanes_per_element=2", "ddc.element_lanes=8", "ddc.pod_leaves=2"]
     spec = load_fabric("ddc", ["ddc.leaf_ports=2", "ddc.lanes=8", *wide])
-    network = configure_ddc(spec, 11)[0]
+    network = build(spec, 11)[0]
     up = np.random.default_rng(seed).random(network.n_ports) >= share
     expected, found = Expected(network, up, balanced), Reach(network, balanced)
     assert sets_of(found.routes(up)) == sets_of(expected.routes())
@@ -121,7 +121,7 @@ def test_detection_takes_a_cycle_for_each_stage(spec, ranks, time):
     ],
 )
 def test_boxes_are_called_by_number(name, boxes):
-    network = configure_ddc(load_fabric("ddc", TWO_STAGES), 8)[0]
+    network = build(load_fabric("ddc", TWO_STAGES), 8)[0]
     ports = np.concatenate([ports_of(network, box) for box in boxes])
     assert sorted(ports_of(network, name, 2)) == sorted(ports)
 

@@ -5,7 +5,7 @@ from dataclasses import MISSING, asdict, fields
 import pytest
 
 from fabricemu.errors import ConfigError
-from fabricemu.fabrics.build import build, configure_ddc
+from fabricemu.fabrics.build import build
 from fabricemu.fabrics.network import Ddc
 from fabricemu.spec.presets import load_fabric
 
@@ -16,7 +16,7 @@ PAUSES = ["switch.pfc=true", "switch.xoff=1MB"]
 
 
 def configured(*overrides, ranks=72):
-    return configure_ddc(load_fabric("ddc", overrides), ranks)[0]
+    return build(load_fabric("ddc", overrides), ranks)[0]
 
 
 @pytest.mark.parametrize(
@@ -144,17 +144,3 @@ def test_what_cannot_be_is_said_in_one_line(overrides, words):
         configured(*overrides)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("overrides", "key"),
-    [
-        (["ddc.llfc_xoff=4096"], "ddc.llfc_xoff"),
-        (["ddc.rci_levels=[100]"], "ddc.rci_levels"),
-        (PAUSES, "switch"),
-        ([*RECOVERS, "loss=[{link='element0', rate=0.1}]"], "ddc.reassembly_timeout"),
-    ],
-)
-def test_what_kernels_do_not_do_yet_is_refused(overrides, key):
-    with pytest.raises(ConfigError, match=f"{key}.*: not supported yet; expected none"):
-        build(load_fabric("ddc", overrides), 72)

@@ -356,12 +356,12 @@ class Port:
     def serve(self, heads):
         """Return the class that is chosen when these are the bytes of its packets."""
         self.state.heads[0, : self.classes] = heads
-        fifo = scheduler.pick(self.state, 0, 2)
-        return None if fifo == NONE else fifo - BULK
+        found = scheduler.pick(self.state, 0, 2, FRAME)
+        return None if found == NONE else found
 
     @property
     def deficits(self):
-        return self.state.queues["deficit"][2 * self.classes : 3 * self.classes]
+        return self.state.deficits[2 * self.classes : 3 * self.classes]
 
 
 EMPTY, HELD = scheduler.EMPTY, scheduler.HELD
@@ -419,7 +419,7 @@ def test_nothing_changes_when_all_is_paused():
     one = Port([1, 1])
     one.deficits[:] = [5, 6]
     assert one.serve([HELD, EMPTY]) is None
-    assert (one.state.egress[2]["turn"], one.deficits.tolist()) == (0, [5, 6])
+    assert (one.state.rounds[2]["turn"], one.deficits.tolist()) == (0, [5, 6])
 
 
 def test_backlogged_classes_of_a_switch_share_three_to_one():
@@ -465,7 +465,7 @@ def of_ports(state, column):
 def check_kept(state):
     """Fail unless all that waits at switches is accounted for, in queues and port groups."""
     groups = state.queues.reshape(len(state.ports), -1)
-    for name in ("waiting", "resv", "shared", "hdrm", "deficit", "paused_total"):
+    for name in ("waiting", "resv", "shared", "hdrm", "paused_total"):
         assert (groups[name] >= 0).all(), name
     for d in np.flatnonzero(state.devices["kind"] != HOST):
         first, count = (int(state.devices[d][name]) for name in ("first_port", "n_ports"))

@@ -9,11 +9,41 @@ from tests.compare import assert_agrees, examples
 PROGRAMS = (strategies_ethernet.crowds, strategies.send_programs, strategies.collective_programs)
 
 
-@examples(600)
+def check(data, network, bounded):
+    """Draw a NIC and a program for a network, and fail unless both simulators agree."""
+    transport = data.draw(strategies.transports(network, bounded=bounded))
+    program = data.draw(data.draw(st.sampled_from(PROGRAMS))(network.n_ranks, transport))
+    assert_agrees(network, transport, program, seed=data.draw(st.integers(0, 3)))
+
+
+@examples(400)
 @given(st.data())
 def test_leaves_agree(data):
     """Credits, their bound and their renewal, pacer, trains, lanes by load, limits of VOQs."""
-    network = data.draw(strategies_scheduled.leaves_alone())
-    transport = data.draw(strategies.transports(network, bounded=True))
-    program = data.draw(data.draw(st.sampled_from(PROGRAMS))(network.n_ranks, transport))
-    assert_agrees(network, transport, program, seed=data.draw(st.integers(0, 3)))
+    check(data, data.draw(strategies_scheduled.leaves_alone()), bounded=True)
+
+
+@examples(400)
+@given(st.data())
+def test_fabrics_agree(data):
+    """One stage and two, with flow control of lanes and levels of congestion."""
+    check(data, data.draw(strategies_scheduled.networks()), bounded=False)
+
+
+@examples(300)
+@given(st.data())
+def test_classes_agree(data):
+    """Classes with strict and weighted service, the buffer of leaves and PFC."""
+    network = data.draw(strategies_scheduled.networks())
+    check(data, data.draw(strategies_scheduled.with_classes(network)), bounded=True)
+
+
+@examples(300)
+@given(st.data())
+def test_losses_agree(data):
+    """Lanes and devices that fail and come back, lost cells, contexts, time-outs."""
+    network = data.draw(strategies_scheduled.networks())
+    if data.draw(st.booleans()):
+        network = data.draw(strategies_scheduled.with_classes(network))
+    network = data.draw(strategies_scheduled.losing(network))
+    check(data, network, bounded=True)

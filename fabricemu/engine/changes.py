@@ -13,7 +13,12 @@ class Changes:
     """What is still to change, in the order of time."""
 
     def __init__(self, network: Network) -> None:
+        self._network = network
         self._left: deque[Change] = deque(network.changes)
+        # What leaves know of the lanes into them, in Mbit/s.
+        self._live_mbps = np.zeros(0, np.int64)
+        if network.ddc is not None and network.changes:
+            self._live_mbps = network_state.whole_lane_mbps(network)[0]
 
     @property
     def next_ps(self) -> int:
@@ -23,8 +28,19 @@ class Changes:
     def apply_until(self, state: kernel.State, time: int) -> kernel.State:
         """Return the state with all changes up to ``time``, before anything else then."""
         while self.next_ps <= time:
-            state = _apply(state, self._left.popleft())
+            change = self._left.popleft()
+            state = _apply(state, change)
+            if self._network.ddc is not None:
+                self._tell_leaves(state, change)
         return state
+
+    def _tell_leaves(self, state: kernel.State, change: Change) -> None:
+        """Let leaves learn what their lanes and ports carry from now on."""
+        if change.lane_mbps is not None:
+            self._live_mbps, state.leaves["out_mbps"] = change.lane_mbps
+        state.schedulers["interval"] = network_state.tick_intervals(
+            self._network, state.limits["rate"], self._live_mbps
+        )
 
 
 def _apply(state: kernel.State, change: Change) -> kernel.State:

@@ -95,26 +95,36 @@ def parts(network: Network, count: int) -> dict[str, Array]:
     }
 
 
+def levels(network: Network) -> int:
+    """Return the levels of packets: control, and the data classes."""
+    return 1 + (1 if network.switching is None else len(network.switching.weight))
+
+
+def level_bits(network: Network) -> int:
+    """Return the bits of a VOQ's number that are its level."""
+    return (levels(network) - 1).bit_length()
+
+
 def cell_fabric(network: Network, seed: int) -> dict[str, Array]:
     """Return leaves, VOQs, schedulers and sprays; one record of each without a cell fabric."""
     ddc = network.ddc
     if ddc is None:
         return _no_cell_fabric()
     addresses = network.n_ranks * network.nic_ports
-    voqs = ddc.leaves * addresses * 2
+    queues = addresses << level_bits(network)  # VOQs of a leaf
+    voqs = ddc.leaves * queues
     seeds = device_seeds(network.n_devices, seed)
     numbers = np.arange(ddc.leaves)
-    never = dict.fromkeys(("next_tick", "next_look", "pace_at"), kernel.INF)
+    never = dict.fromkeys(("next_tick", "next_look", "next_sweep", "pace_at"), kernel.INF)
     leaves = filled(ddc.leaves, kernel.LEAF_RECORD, **never)
     leaves["lane_seed"] = fold(seeds[ddc.first_leaf + numbers], kernel.LANE)
     leaves["first_address"] = numbers * ddc.leaf_ports
     leaves["hosts"] = np.minimum(ddc.leaf_ports, addresses - leaves["first_address"])
     leaves["first_turn"] = 2 * numbers
-    leaves["out_mbps"] = whole_lane_mbps(network)[1]
+    live = whole_lane_mbps(network)
+    leaves["out_mbps"] = live[1]
     schedulers = filled(addresses, kernel.SCHEDULER, tick=kernel.INF)
-    for name in ("head_control", "tail_control", "head_bulk", "tail_bulk"):
-        schedulers[name] = kernel.NONE
-    schedulers["interval"] = tick_intervals(network)
+    schedulers["interval"] = tick_intervals(network, network.rate_bps, live[0])
     steps = np.arange(1, max(ddc.lanes, 2))
     coprime = steps[np.gcd(steps, ddc.lanes) == 1]
     return {
@@ -123,28 +133,40 @@ def cell_fabric(network: Network, seed: int) -> dict[str, Array]:
         "reassembly": filled(voqs, kernel.REASSEMBLY, next=kernel.NONE),
         "cell_bits": np.zeros(voqs * (FIRST_SPAN // 32), np.int64),
         "schedulers": schedulers,
+        "asking": filled(queues, kernel.READY, head=kernel.NONE, tail=kernel.NONE),
+        "rci_bytes": np.array([*ddc.rci_bytes, 0], np.int64),
+        "rci_slow": np.array([0, *ddc.rci_slow], np.int64),
+        "level_ticks": np.zeros((ddc.leaves, 1 + len(ddc.rci_bytes)), np.int64),
         "sprays": empty(ddc.leaves * ddc.leaves, kernel.SPRAY_STATE),
         "coprimes": coprime.astype(np.int64),
         "turns_of": filled(2 * ddc.leaves, kernel.READY, head=kernel.NONE, tail=kernel.NONE),
-        "dirty": np.zeros((ddc.leaves, 2 * addresses), np.int64),
+        "dirty": np.zeros((ddc.leaves, queues), np.int64),
     }
 
 
-def tick_intervals(network: Network) -> Ints:
-    """Return the time between credits of each NIC port's scheduler."""
+def tick_intervals(network: Network, rate_bps: Ints, live_mbps: Ints) -> Ints:
+    """Return the time between credits of each NIC port's scheduler, at level 0.
+
+    Parameters
+    ----------
+    rate_bps : (n_ports,) int64
+        Of all ports, as they are.
+    live_mbps : (leaves,) int64
+        Of the lanes into each leaf that are known to work.
+    """
     ddc = network.ddc
     assert ddc is not None
     host_ports = np.arange(network.n_ranks * network.nic_ports)
     rank, local = host_ports // network.nic_ports, host_ports % network.nic_ports
     egress = network.peer[network.port_ptr[rank] + local]
-    rate = (network.rate_bps[egress] * ddc.credit_speedup).astype(np.int64)
+    rate = (rate_bps[egress] * ddc.credit_speedup).astype(np.int64)
     interval: Ints = -(-ddc.credit_bytes * PS_PER_BYTE_AT_1_BPS // rate)
     if ddc.drm == 0:
         return interval
     leaf = host_ports // ddc.leaf_ports
-    mbps = np.maximum(network.rate_bps[egress] // MBPS, 1)
+    mbps = np.maximum(rate_bps[egress] // MBPS, 1)
     need = np.bincount(leaf, weights=mbps, minlength=ddc.leaves).astype(np.int64) * ddc.drm >> 16
-    live = whole_lane_mbps(network)[0]
+    live = np.maximum(live_mbps, 1)
     slowed: Ints = -(-interval * np.maximum(need, live)[leaf] // live[leaf])
     return slowed
 
@@ -161,6 +183,10 @@ def _no_cell_fabric() -> dict[str, Array]:
         "reassembly": empty(1, kernel.REASSEMBLY),
         "cell_bits": np.zeros(1, np.int64),
         "schedulers": empty(1, kernel.SCHEDULER),
+        "asking": empty(1, kernel.READY),
+        "rci_bytes": np.zeros(1, np.int64),
+        "rci_slow": np.zeros(1, np.int64),
+        "level_ticks": np.zeros((1, 1), np.int64),
         "sprays": empty(1, kernel.SPRAY_STATE),
         "coprimes": np.ones(1, np.int64),
         "turns_of": empty(1, kernel.READY),

@@ -16,6 +16,7 @@ from fabricemu.engine.invariants import check_finished, is_over
 from fabricemu.engine.pauses import PauseLog, paused_ps
 from fabricemu.engine.sampler import Sampler
 from fabricemu.engine.series import Series
+from fabricemu.engine.switch_state import with_switching
 from fabricemu.engine.watchdog import Watchdog, fail_lossless
 from fabricemu.errors import ConfigError, EngineError
 from fabricemu.fabrics.network import Network
@@ -44,6 +45,7 @@ HOST_COUNTERS = (
 LEAF_COUNTERS = (
     *("requests", "credits", "blocked", "cells", "depth"),
     *("renewals", "excess", "held_peak", "deep"),
+    *("unreached", "late", "refused", "incomplete", "gaps_peak"),
 )
 EGRESS_COUNTERS = ("marks", "trims", "lost", "headers_dropped")
 THREAD_PORTS = 2048  # a fabric with fewer ports runs on one thread whatever is asked
@@ -190,6 +192,8 @@ class _Run:
         seed: int,
         parts: int,
     ) -> None:
+        if network.ddc is not None and engine_state.needs_switching(network, transport):
+            network = with_switching(network)  # its lanes have marks and pauses to tell of
         self.network, self.program, self.sink = network, program, sink
         self.state = engine_state.build(network, transport, program, seed, parts)
         self.series = Series(network.n_ports, network.switching is not None)

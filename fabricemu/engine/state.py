@@ -25,7 +25,7 @@ def build(
     network: Network, transport: Transport, program: Program, seed: int, parts: int
 ) -> kernel.State:
     """Return the state at time 0."""
-    if network.ddc is None and (tagged(network, transport) or stamped(transport)):
+    if needs_switching(network, transport):
         network = switch_state.with_switching(network)
     conns = program_state.Connections(program)
     mailboxes = program_state.Mailboxes(program)
@@ -77,15 +77,23 @@ def stamped(transport: Transport) -> bool:
     return transport.control == Control.HPCC
 
 
+def needs_switching(network: Network, transport: Transport) -> bool:
+    """Return whether two FIFOs a port are not enough."""
+    if network.ddc is not None:
+        return switch_state.tells(network)
+    return tagged(network, transport) or stamped(transport)
+
+
 def pauses(network: Network) -> bool:
-    """Return whether any switch sends pause frames."""
+    """Return whether any switch, leaf or element sends pause frames."""
+    if network.ddc is not None and network.ddc.llfc_xoff_bytes >= 0:
+        return True
     return network.switching is not None and bool(network.switching.pfc.any())
 
 
 def _fifos(network: Network) -> int:
     """Return the FIFOs of a port: control, data classes, pause frames."""
-    classes = len(network.switching.weight) if network.switching else 1
-    return 1 + classes + pauses(network)
+    return network_state.levels(network) + pauses(network)
 
 
 def _queue_pairs(
@@ -185,7 +193,8 @@ def _config(
         "tagged": int(tagged(network, transport)),
         "packet_entries": 1 + int(tagged(network, transport)),
         "stamped": int(stamped(transport)),
-        "classes": 1,
+        "classes": network_state.levels(network) - 1,
+        "level_bits": network_state.level_bits(network),
         "pausing": int(pauses(network)),
     }
     if network.switching is not None:
@@ -212,6 +221,13 @@ def _config(
             "paced": int(ddc.paced),
             "train_cells": ddc.train_cells,
             "least_loaded": int(ddc.least_loaded),
+            "sweep": ddc.reassembly_ps,
+            "contexts": ddc.contexts,
+            "llfc_xoff": ddc.llfc_xoff_bytes,
+            "llfc_xon": ddc.llfc_xon_bytes,
+            "llfc_response": ddc.llfc_response_ps,
+            "rci_levels": len(ddc.rci_bytes),
+            "rci_period": ddc.rci_period_ps,
         }
     return memory.filled(1, kernel.CONFIG, **values)
 
@@ -221,10 +237,9 @@ def _switching(network: Network, switching: Switching) -> dict[str, int]:
     losing = network.loss is not None and bool(network.loss.any())
     names = ("trim_bytes", "alpha", "alpha_lossy", "ecn_max", "flowlet_entries", "pause_bytes")
     return {name: int(getattr(switching, name)) for name in names} | {
-        "classes": len(switching.weight),
         "managed": 1,
         "lossy": int(losing or bool(network.changes)),
-        "charged": int(switching.buffer_bytes >= 0 or pauses(network)),
+        "charged": int(switch_state.charges(switching)),
         "reserved": switching.reserved_bytes,
         "xoff": switching.xoff_bytes,
         "xon": switching.xon_bytes,

@@ -15,7 +15,7 @@ PAUSE_ROWS = 1 << 14  # intervals of one part between two returns to Python
 
 
 def with_switching(network: Network) -> Network:
-    """Return a network whose switches carry what packets tell, if they do nothing else."""
+    """Return a network with the ports of section 6, if they do nothing else."""
     if network.switching is not None:
         return network
     none, one = np.full(network.n_ports, -1), np.zeros(1, np.int64)
@@ -53,6 +53,8 @@ def switches(network: Network, seed: int, parts: int) -> dict[str, Array]:
     if switching is None:
         return _none(parts) | routes(None)
     classes = len(switching.weight)
+    rows = network.n_ports  # of the rounds of classes: ports, and schedulers of credits
+    rows += network.n_ranks * network.nic_ports if network.ddc is not None else 0
     records = filled(classes, kernel.CLASS)
     records["weight"], records["lossless"] = switching.weight, switching.lossless
     boxes = network.n_devices - network.n_ranks
@@ -60,6 +62,8 @@ def switches(network: Network, seed: int, parts: int) -> dict[str, Array]:
     return {
         "egress": egress(network, switching),
         "queues": empty(network.n_ports * classes, kernel.QUEUE),
+        "rounds": empty(rows, kernel.ROUND),
+        "deficits": np.zeros(rows * classes, np.int64),
         "classes": records,
         "heads": np.zeros((parts, max(classes, 8)), np.int64),
         "switches": boxes_of(network, switching, seed),
@@ -74,6 +78,8 @@ def _none(parts: int) -> dict[str, Array]:
     return {
         "egress": empty(1, kernel.EGRESS),
         "queues": empty(1, kernel.QUEUE),
+        "rounds": empty(1, kernel.ROUND),
+        "deficits": np.zeros(1, np.int64),
         "classes": empty(1, kernel.CLASS),
         "heads": np.zeros((parts, 8), np.int64),
         "switches": empty(1, kernel.SWITCH_RECORD),
@@ -91,7 +97,8 @@ def egress(network: Network, switching: Switching) -> Array:
     scale_up = (network.kind == Kind.SCALE_UP)[device]
     host = (network.kind == Kind.HOST)[device]
     plain = scale_up | host
-    records["ecn_low"] = np.where(plain, -1, switching.ecn_low)
+    marks = ~plain & (switching.ecn_low >= 0)
+    records["ecn_low"] = np.where(marks, switching.ecn_low, kernel.INF)
     records["ecn_high"] = switching.ecn_high
     records["headroom"] = switching.headroom
     records["pfc"] = np.where(plain, 0, switching.pfc)
@@ -114,9 +121,24 @@ def boxes_of(network: Network, switching: Switching, seed: int) -> Array:
     }
     for name, purpose in purposes.items():
         records[name] = fold(seeds, purpose)
-    records["pool"] = np.where(network.kind == Kind.SWITCH, switching.buffer_bytes, -1)
+    packets = np.isin(network.kind, (Kind.SWITCH, Kind.SCALE_UP))
+    buffered = np.isin(network.kind, (Kind.SWITCH, Kind.LEAF))
+    records["pool"] = np.where(buffered, switching.buffer_bytes, -1)
     records["table"] = int(network.routes is not None)
+    records["charged"] = packets & charges(switching)
+    records["held"] = (network.kind == Kind.ELEMENT) & tells(network)
     return records
+
+
+def charges(switching: Switching) -> bool:
+    """Return whether port groups count what waits."""
+    return switching.buffer_bytes >= 0 or bool(switching.pfc.any())
+
+
+def tells(network: Network) -> bool:
+    """Return whether fabric elements pause lanes, or tell leaves of their queues."""
+    ddc = network.ddc
+    return ddc is not None and (ddc.llfc_xoff_bytes >= 0 or len(ddc.rci_bytes) > 0)
 
 
 def routes(table: Routes | None) -> dict[str, Array]:

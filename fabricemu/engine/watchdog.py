@@ -70,7 +70,7 @@ def fail_lossless(state: kernel.State, network: Network) -> None:
     port, traffic_class = int(share["lossless_port"]), int(share["lossless_class"])
     device = int(network.device_of[port])
     raise EngineError(
-        f"{network.names[device]} dropped a packet of lossless class {traffic_class} for its port"
+        f"{network.names[device]} dropped a packet of lossless class {traffic_class} from its port"
         f" {port - int(network.port_ptr[device])} at {int(state.config[0]['now']) / 1e6:.3f} us:"
         " its buffer and headroom are too small for what comes after a pause; set a larger"
         " switch.headroom or switch.buffer, or a lower switch.xoff"

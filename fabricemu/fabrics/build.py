@@ -9,7 +9,6 @@ from fabricemu.fabrics.ddc import build_ddc
 from fabricemu.fabrics.ddc_switching import leaf_switching
 from fabricemu.fabrics.faults import broken
 from fabricemu.fabrics.network import Network
-from fabricemu.fabrics.not_yet import check_supported
 from fabricemu.fabrics.switching import build_switching, queue_bytes
 from fabricemu.fabrics.timing import tx_ps
 from fabricemu.fabrics.topology import wire
@@ -43,9 +42,7 @@ def build(spec: FabricSpec, n_ranks: int) -> tuple[Network, Transport]:
     try:
         if isinstance(spec, ClosSpec):
             return _build_clos(spec, n_ranks)
-        network, transport = configure_ddc(spec, n_ranks)
-        check_supported(network)
-        return network, transport
+        return _build_ddc(spec, n_ranks)
     except ConfigError as error:
         raise ConfigError(f"{spec.name}: {error} ({n_ranks} ranks)") from None
 
@@ -61,8 +58,7 @@ def _build_clos(spec: ClosSpec, n_ranks: int) -> tuple[Network, Transport]:
     return replace(network, switching=build_switching(spec, network, transport, base)), transport
 
 
-def configure_ddc(spec: DdcSpec, n_ranks: int) -> tuple[Network, Transport]:
-    """Return a cell fabric with all that the specification says, supported or not."""
+def _build_ddc(spec: DdcSpec, n_ranks: int) -> tuple[Network, Transport]:
     network = build_ddc(spec, n_ranks)
     base = baseline(network, bare_transport(spec.transport))
     transport = build_transport(spec, base)

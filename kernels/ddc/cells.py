@@ -1,53 +1,12 @@
-"""Cells of a DDC leaf: cutting batches, spraying over lanes, putting them in order again."""
+"""Batches of packets become cells on the lanes of a leaf; words of leaves become control cells."""
 
 import numpy as np
-from fabricemu.kernels import bits, pool, port, ring
+from fabricemu.kernels import pool, ring
 from fabricemu.kernels._jit import device, inlined
-from fabricemu.kernels.random import fold, pick
-from fabricemu.kernels.state import BULK, CELL, CONTROL, NONE, Exit
+from fabricemu.kernels.ddc import lanes, ports
+from fabricemu.kernels.state import CELL, NONE, Exit
 
 GROW_REORDER = int(Exit.GROW_REORDER)
-
-
-@inlined
-def next_lane(state, part, dev, leaf, target, now):
-    """Return the next port of the permuted round robin towards a leaf."""
-    config = state.config[0]
-    lanes = config["lanes"]
-    spray = state.sprays[dev["index"] * config["leaves"] + target]
-    if spray["left"] == 0:
-        h = fold(fold(leaf["lane_seed"], target), spray["cycle"])
-        spray["cycle"] += 1
-        spray["step"] = state.coprimes[pick(h, len(state.coprimes))]
-        spray["lane"] = pick(fold(h, 1), lanes)
-        spray["left"] = lanes
-    lane = spray["lane"]
-    following = lane + spray["step"]
-    following = following - lanes if following >= lanes else following
-    spray["lane"] = following
-    spray["left"] -= 1
-    first = dev["first_port"] + leaf["hosts"]
-    port.ask_ahead(state, first + following)
-    if config["least_loaded"] == 1:
-        return least_loaded(state, part, first, lane, spray["step"], now)
-    return first + lane
-
-
-@device
-def least_loaded(state, part, first, lane, step, now):
-    """Return the lane with the shortest queue, looking from ``lane`` on in the order of a cycle."""
-    lanes = state.config[0]["lanes"]
-    best = first + lane
-    least = np.int64(-1)
-    for _ in range(lanes):
-        p = first + lane
-        port.advance(state, part, p, now)
-        load = 2 * state.ports[p]["waiting_bytes"] + (state.ports[p]["free_at"] > now)
-        if least < 0 or load < least:
-            best = p
-            least = load
-        lane = lane + step if lane + step < lanes else lane + step - lanes
-    return best
 
 
 @inlined
@@ -64,59 +23,63 @@ def frame_bytes(state, payload):
 
 
 @device
-def send_control(state, part, dev, leaf, target, kind, voq, value, now):
-    """Send a request or a credit to another leaf."""
-    config = state.config[0]
-    p = next_lane(state, part, dev, leaf, target, now)
-    port.advance(state, part, p, now)
+def send_control(state, part, d, target, kind, voq, value, now):
+    """Send a request, a renewal or a credit to another leaf."""
+    p = lanes.choose(state, part, d, target, now)
+    if p == NONE:
+        state.leaves[state.devices[d]["index"]]["unreached"] += 1
+        return
     cell = pool.take(state, part)
     if cell == NONE:
         return
-    ring.push(state, part, port.FIFOS * p + CONTROL, cell)
     entry = state.entries[cell]
     entry["sent"] = now
     entry["qp"] = voq
     entry["dst"] = target
     entry["psn"] = value
-    entry["bytes"] = config["control_cell"]
+    entry["bytes"] = state.config[0]["control_cell"]
     entry["kind"] = kind
     entry["flags"] = 0
-    port.start_or_wait(state, part, p, CONTROL, cell, now)
+    ports.send_control(state, part, d, p, cell, now)
 
 
 @device
-def send_cell(state, part, dev, leaf, target, voq, payload, first_end, now):
+def send_cell(state, part, d, target, voq, payload, first_end, now):
     """Send the next cell of a VOQ to its leaf; return its bytes.
 
     ``first_end`` is the first packet of the VOQ's ring whose last byte is in it, NONE without.
     """
     size = frame_bytes(state, payload)
-    p = next_lane(state, part, dev, leaf, target, now)
-    port.advance(state, part, p, now)
+    leaf = state.leaves[state.devices[d]["index"]]
+    source = state.voqs[voq]
+    seq = source["next_seq"]
+    source["next_seq"] = seq + 1
+    leaf["cells"] += 1
+    p = lanes.choose(state, part, d, target, now)
+    if p == NONE:
+        leaf["unreached"] += 1
+        return size
     cell = pool.take(state, part)
     if cell == NONE:
         return size
-    ring.push(state, part, port.FIFOS * p + BULK, cell)
-    source = state.voqs[voq]
     entry = state.entries[cell]
     entry["sent"] = first_end
     entry["qp"] = voq
     entry["dst"] = target
-    entry["psn"] = source["next_seq"]
+    entry["psn"] = seq
     entry["bytes"] = size
     entry["kind"] = CELL
     entry["flags"] = 0
-    source["next_seq"] += 1
-    leaf["cells"] += 1
-    port.start_or_wait(state, part, p, BULK, cell, now)
+    ports.send_cell(state, part, d, p, cell, now)
     return size
 
 
 @device
-def cut(state, part, dev, leaf, target, voq, first, last, now):
+def cut(state, part, d, voq, target, first, last, now):
     """Cut the packets ``first .. last - 1`` of a VOQ's ring into cells; return their bytes.
 
-    A packet notes the number of the cell that holds its last byte, and the cell the packet.
+    A packet notes the numbers of the cells that hold its first and its last byte, and a cell
+    the first packet that ends in it.
     """
     config = state.config[0]
     out = state.outs[config["port_rings"] + voq]
@@ -127,10 +90,12 @@ def cut(state, part, dev, leaf, target, voq, first, last, now):
     marked = first
     seq = state.voqs[voq]["next_seq"]
     for index in range(first, last):
-        left = np.int64(state.entries[ring.at(state, out, index)]["bytes"])
+        packet = ring.at(state, out, index)
+        left = np.int64(state.entries[packet]["bytes"])
+        state.trails[packet]["first_seq"] = seq + (held == room)
         while held + left > room:
             left -= room - held
-            size = send_cell(state, part, dev, leaf, target, voq, room, ends, now)
+            size = send_cell(state, part, d, target, voq, room, ends, now)
             marked = note_cell(state, out, marked, index, seq, size)
             total += size
             seq += 1
@@ -139,10 +104,9 @@ def cut(state, part, dev, leaf, target, voq, first, last, now):
         held += left
         if ends == NONE:
             ends = index
-    size = send_cell(state, part, dev, leaf, target, voq, held, ends, now)
+    size = send_cell(state, part, d, target, voq, held, ends, now)
     note_cell(state, out, marked, last, seq, size)
-    span = state.config[0]["span"]
-    if seq - state.reassembly[voq]["expected"] >= span:
+    if seq - state.reassembly[voq]["expected"] >= config["span"]:
         state.parts[part]["grow"] = GROW_REORDER
     return total + size
 
@@ -155,34 +119,3 @@ def note_cell(state, out, marked, index, seq, size):
         trail["last_seq"] = seq
         trail["last_cell_bytes"] = size
     return index
-
-
-@inlined
-def accept(state, leaf, voq, seq):
-    """Take a cell into the reorder buffer of its stream; return by how many it moves on."""
-    stream = state.reassembly[voq]
-    expected = stream["expected"]
-    if seq - expected > leaf["depth"]:
-        leaf["depth"] = seq - expected
-    mask = state.config[0]["span"] - 1
-    base = voq * (state.config[0]["span"] >> bits.WORD)
-    if seq != expected:
-        bits.put(state.cell_bits, base, mask, seq)
-        return np.int64(0)
-    expected += 1
-    while bits.test(state.cell_bits, base, mask, expected):
-        bits.clear(state.cell_bits, base, mask, expected)
-        expected += 1
-    stream["expected"] = expected
-    return expected - seq
-
-
-@device
-def stamp(state, voq, first, seq, now):
-    """Note for the packets from ``first`` on with their last byte in cell ``seq`` that it came."""
-    ins = state.ins[state.config[0]["port_rings"] + voq]
-    for index in range(first, ins["published"]):
-        trail = state.trails[ring.at(state, ins, index)]
-        if trail["last_seq"] != seq:
-            return
-        trail["last_cell"] = now

@@ -1,107 +1,162 @@
 """The source side of a leaf: VOQs, what they ask for, and what leaves them (docs/ddc.md 12, 13)."""
 
 import numpy as np
-from fabricemu.kernels import pool, port, ring
+from fabricemu.kernels import pool, ring
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.ddc import cells, pacer, reassembly, requests
-from fabricemu.kernels.ddc.voq import target_leaf
-from fabricemu.kernels.state import BULK, INF, RENEWAL, REQUEST
+from fabricemu.kernels.ddc import voq as voqs
+from fabricemu.kernels.state import BULK, INF, NONE, RENEWAL, REQUEST
+from fabricemu.kernels.switch import buffer, output, pause
 
 
 @device
-def receive_packet(state, part, dev, i, packet, now):
+def receive_packet(state, part, d, i, packet, now):
     """Put a packet from host port ``i`` into its VOQ, send what may go, ask for credits."""
     config = state.config[0]
     entry = state.entries[packet]
     size = np.int64(entry["bytes"])
-    level = port.class_of(entry["kind"])
-    voq = (dev["index"] * config["addresses"] + entry["dst"]) * 2 + level
+    level = np.int64(voqs.level_of(entry))
+    voq = voqs.number(state, state.devices[d]["index"], np.int64(entry["dst"]), level)
     queue = state.voqs[voq]
     trail = state.trails[packet]
-    trail["charged"] = 0
-    if level == BULK and not passes(state, dev, voq, now):
-        if config["voq_bytes"] >= 0 and queue["queued"] + size > config["voq_bytes"]:
+    trail["by"] = NONE
+    trail["broken"] = 0
+    if level >= BULK and not passes(state, d, voq, now):
+        if not is_admitted(state, d, i, voq, size):
             state.limits[i]["drops"] += 1
             pool.give(state, part, packet)
             return
-        trail["charged"] = 1
-        hold(state, state.leaves[dev["index"]], size)
+        if not hold(state, part, d, i, voq, size, now):
+            return
+        trail["by"] = i
     ring.push(state, part, config["port_rings"] + voq, packet)
     trail["voq_in"] = now
     queue["queued"] += size
-    let_go(state, part, dev, voq, now)
-    ask(state, part, dev, voq, REQUEST, now)
+    let_go(state, part, d, voq, now)
+    ask(state, part, d, voq, REQUEST, now)
 
 
 @device
-def passes(state, dev, voq, now):
+def passes(state, d, voq, now):
     """Return whether a packet would leave at once."""
     queue = state.voqs[voq]
     if queue["queued"] > 0 or queue["balance"] <= 0:
         return False
-    return not is_paced(state, dev, voq) or pacer.is_free(state, dev, now)
+    return not is_paced(state, d, voq) or state.leaves[state.devices[d]["index"]]["free_at"] <= now
 
 
 @device
-def hold(state, leaf, size):
-    """Count bytes that have to wait."""
+def is_paced(state, d, voq):
+    """Return whether the lanes' pace counts for a VOQ."""
+    if state.config[0]["paced"] == 0:
+        return False
+    return voqs.target_leaf(state, voq) != state.devices[d]["index"]
+
+
+@device
+def is_admitted(state, d, i, voq, size):
+    """Return whether a VOQ, and the buffer, take a data packet that has to wait."""
+    config = state.config[0]
+    queued = state.voqs[voq]["queued"] + size
+    if config["voq_bytes"] >= 0 and queued > config["voq_bytes"]:
+        return False
+    if config["charged"] == 0 or state.switches[d]["pool"] < 0:
+        return True
+    c = voqs.level(state, voq) - BULK
+    lossless = state.classes[c]["lossless"] == 1
+    return lossless or queued <= buffer.threshold(state, d, config["alpha_lossy"])
+
+
+@device
+def hold(state, part, d, i, voq, size, now):
+    """Charge a data packet that waits, and count it; return whether there was room."""
+    if state.config[0]["charged"] == 1:
+        c = voqs.level(state, voq) - BULK
+        if not buffer.charge(state, d, i, c, size):
+            output.fail_lossless(state, part, i, c)
+            return False
+        pause.check(state, part, d, i, c, now)
     onchip = state.config[0]["onchip_bytes"]
+    leaf = state.leaves[state.devices[d]["index"]]
     leaf["held"] += size
     leaf["held_peak"] = max(leaf["held_peak"], leaf["held"])
     if onchip >= 0 and leaf["held"] > onchip:
         leaf["deep"] += size
+    return True
 
 
 @device
-def is_paced(state, dev, voq):
-    """Return whether the lanes' pace counts for a VOQ."""
-    return state.config[0]["paced"] == 1 and target_leaf(state, voq) != dev["index"]
+def release(state, part, d, voq, packet, now):
+    """Give back what a data packet was charged while it waited."""
+    by = state.trails[packet]["by"]
+    if by == NONE:
+        return
+    size = np.int64(state.entries[packet]["bytes"])
+    state.leaves[state.devices[d]["index"]]["held"] -= size
+    if state.config[0]["charged"] == 1:
+        c = voqs.level(state, voq) - BULK
+        buffer.release(state, d, by, c, size)
+        pause.check_resume(state, part, d, by, c, now)
 
 
 @device
-def let_go(state, part, dev, voq, now):
+def let_go(state, part, d, voq, now):
     """Send what may leave a VOQ, as soon as the pacer allows."""
     queue = state.voqs[voq]
     if queue["queued"] == 0 or queue["balance"] <= 0:
         return
-    if not is_paced(state, dev, voq):
-        send_batch(state, part, dev, voq, now)
-    elif pacer.may_send(state, dev, voq, now):
-        pacer.sent(state, dev, send_batch(state, part, dev, voq, now), now)
+    if not is_paced(state, d, voq):
+        send_batch(state, part, d, voq, now)
+    elif pacer.may_send(state, state.leaves[state.devices[d]["index"]], voq, now):
+        send_paced(state, part, d, voq, now)
 
 
 @device
-def send_batch(state, part, dev, voq, now):
+def send_paced(state, part, d, voq, now):
+    """Send a batch whose turn it is."""
+    size = send_batch(state, part, d, voq, now)
+    pacer.sent(state, state.leaves[state.devices[d]["index"]], size, now)
+
+
+@device
+def send_batch(state, part, d, voq, now):
     """Send what the balance lets go; return the bytes of its cells."""
     config = state.config[0]
+    index = state.devices[d]["index"]
     out = state.outs[config["port_rings"] + voq]
     first = out["committed"]
-    last = leave(state, dev, voq, now)
-    target = target_leaf(state, voq)
-    size = 0
-    if target == dev["index"]:
-        hand_over(state, part, dev, voq, last, now)
+    last = leave(state, part, d, voq, now)
+    target = voqs.target_leaf(state, voq)
+    size = np.int64(0)
+    if target == index:
+        hand_over(state, part, d, voq, last, now)
     else:
-        leaf = state.leaves[dev["index"]]
         if config["packing"] == 1:
-            size = cells.cut(state, part, dev, leaf, target, voq, first, last, now)
+            size = cells.cut(state, part, d, voq, target, first, last, now)
         else:
-            for index in range(first, last):
-                size += cells.cut(state, part, dev, leaf, target, voq, index, index + 1, now)
+            for place in range(first, last):
+                size += cells.cut(state, part, d, voq, target, place, place + 1, now)
         out["committed"] = last
-        if state.voqs[voq]["dirty"] == 0:
-            state.voqs[voq]["dirty"] = 1
-            state.dirty[dev["index"], leaf["dirty"]] = voq
-            leaf["dirty"] += 1
-    ask(state, part, dev, voq, REQUEST, now)
+        note_dirty(state, index, voq)
+    ask(state, part, d, voq, REQUEST, now)
     return size
 
 
 @device
-def leave(state, dev, voq, now):
+def note_dirty(state, index, voq):
+    """Note that a VOQ's ring has news for the leaf that it leads to."""
+    if state.voqs[voq]["dirty"] == 1:
+        return
+    state.voqs[voq]["dirty"] = 1
+    leaf = state.leaves[index]
+    state.dirty[index, leaf["dirty"]] = voq
+    leaf["dirty"] += 1
+
+
+@device
+def leave(state, part, d, voq, now):
     """Take packets out of a VOQ while its balance is positive; return the end of the batch."""
     queue = state.voqs[voq]
-    leaf = state.leaves[dev["index"]]
     out = state.outs[state.config[0]["port_rings"] + voq]
     last = out["committed"]
     while last < out["tail"] and queue["balance"] > 0:
@@ -110,23 +165,23 @@ def leave(state, dev, voq, now):
         size = np.int64(state.entries[packet]["bytes"])
         queue["balance"] -= size
         queue["queued"] -= size
-        leaf["held"] -= size * trail["charged"]
         trail["voq_head"] = max(trail["voq_in"], queue["last_out"])
         trail["voq_out"] = now
         queue["last_out"] = now
+        release(state, part, d, voq, packet, now)
         last += 1
     return last
 
 
 @device
-def hand_over(state, part, dev, voq, last, now):
+def hand_over(state, part, d, voq, last, now):
     """Give packets for a port of this same leaf to that port, without cells."""
     out = state.outs[state.config[0]["port_rings"] + voq]
     for index in range(out["committed"], last):
         packet = ring.at(state, out, index)
         state.trails[packet]["last_cell"] = now
         state.trails[packet]["last_cell_bytes"] = 0
-        reassembly.to_port(state, part, dev, voq, packet, now)
+        reassembly.to_port(state, part, d, voq, packet, now)
     out["committed"] = last
     # This leaf is the ring's reader too: what left is free at once.
     ins = state.ins[state.config[0]["port_rings"] + voq]
@@ -138,7 +193,7 @@ def hand_over(state, part, dev, voq, last, now):
 
 
 @device
-def on_credit(state, part, dev, voq, now):
+def on_credit(state, part, d, voq, now):
     """Add a credit to a VOQ's balance and let packets leave."""
     config = state.config[0]
     queue = state.voqs[voq]
@@ -146,12 +201,12 @@ def on_credit(state, part, dev, voq, now):
     queue["balance"] += config["credit"]
     if config["balance_bytes"] >= 0 and queue["balance"] > config["balance_bytes"]:
         queue["balance"] = config["balance_bytes"]
-        state.leaves[dev["index"]]["excess"] += 1
-    let_go(state, part, dev, voq, now)
+        state.leaves[state.devices[d]["index"]]["excess"] += 1
+    let_go(state, part, d, voq, now)
 
 
 @device
-def ask(state, part, dev, voq, kind, now):
+def ask(state, part, d, voq, kind, now):
     """Ask for the credits that a VOQ lacks."""
     config = state.config[0]
     queue = state.voqs[voq]
@@ -163,14 +218,15 @@ def ask(state, part, dev, voq, kind, now):
         queue["since"] = now
     count = (missing + config["credit"] - 1) // config["credit"]
     queue["asked"] += count * config["credit"]
-    leaf = state.leaves[dev["index"]]
+    index = state.devices[d]["index"]
+    leaf = state.leaves[index]
     leaf["requests"] += 1
-    target = target_leaf(state, voq)
-    if target == dev["index"]:
-        requests.on_request(state, dev, voq, count, now)
+    target = voqs.target_leaf(state, voq)
+    if target == index:
+        requests.on_request(state, d, voq, count, now)
         return
     leaf["renewals"] += kind == RENEWAL
-    cells.send_control(state, part, dev, leaf, target, kind, voq, count, now)
+    cells.send_control(state, part, d, target, kind, voq, count, now)
     expect_look(state, leaf, now)
 
 
@@ -183,18 +239,19 @@ def expect_look(state, leaf, now):
 
 
 @device
-def renew(state, part, dev, now):
+def renew(state, part, d, now):
     """Ask again for what has not come for a period (docs/ddc.md 13.5)."""
     config = state.config[0]
-    leaf = state.leaves[dev["index"]]
+    index = state.devices[d]["index"]
+    leaf = state.leaves[index]
     leaf["next_look"] = INF
-    first = dev["index"] * config["addresses"] * 2
-    for voq in range(first, first + config["addresses"] * 2):
+    first = voqs.number(state, index, 0, 0)
+    for voq in range(first, first + (config["addresses"] << config["level_bits"])):
         queue = state.voqs[voq]
-        if queue["asked"] == 0 or target_leaf(state, voq) == dev["index"]:
+        if queue["asked"] == 0 or voqs.target_leaf(state, voq) == index:
             continue
         if queue["since"] <= now - config["watchdog"]:
             queue["asked"] = 0
-            ask(state, part, dev, voq, RENEWAL, now)
+            ask(state, part, d, voq, RENEWAL, now)
         if queue["asked"] > 0:
             expect_look(state, leaf, now)

@@ -1,68 +1,89 @@
 """A leaf of the scheduled fabric: what arrives there, its timers, its windows."""
 
 import numpy as np
-from fabricemu.kernels import order, pool, port, ring
+from fabricemu.kernels import order, pool, ring
 from fabricemu.kernels._jit import device, inlined
-from fabricemu.kernels.ddc import grants, ingress, pacer, reassembly, requests
-from fabricemu.kernels.state import CELL, CREDIT, RENEWAL, REQUEST
+from fabricemu.kernels.ddc import grants, ingress, pacer, ports, reassembly, requests
+from fabricemu.kernels.state import CELL, CREDIT, INF, LOST, PAUSE, RENEWAL, REQUEST
+from fabricemu.kernels.switch import departures, output, pause
 
 
 @inlined
-def arrive(state, part, dev, item, now):
+def arrive(state, part, d, item, now):
     """Handle one arrival by its kind."""
     packet = item >> order.PORT_BITS
+    i = state.devices[d]["first_port"] + (item & order.PORT_MASK)
     entry = state.entries[packet]
     kind = entry["kind"]
     if kind == CELL:
-        reassembly.receive_cell(state, part, dev, packet, now)
+        reassembly.receive_cell(state, part, d, packet, now)
     elif kind == CREDIT:
-        ingress.on_credit(state, part, dev, np.int64(entry["qp"]), now)
+        ingress.on_credit(state, part, d, np.int64(entry["qp"]), now)
     elif kind == REQUEST:
-        requests.on_request(state, dev, np.int64(entry["qp"]), np.int64(entry["psn"]), now)
+        requests.on_request(state, d, np.int64(entry["qp"]), np.int64(entry["psn"]), now)
     elif kind == RENEWAL:
-        requests.on_renewal(state, dev, np.int64(entry["qp"]), np.int64(entry["psn"]), now)
-    else:
-        i = dev["first_port"] + (item & order.PORT_MASK)
-        ingress.receive_packet(state, part, dev, i, packet, now)
+        requests.on_renewal(state, d, np.int64(entry["qp"]), np.int64(entry["psn"]), now)
+    elif kind == PAUSE:
+        obey(state, part, d, i, packet, now)
+    elif kind != LOST:
+        ingress.receive_packet(state, part, d, i, packet, now)
         return
     pool.give(state, part, packet)
 
 
 @device
-def next_timer(leaf):
-    """Return the time of a leaf's next timer."""
-    return min(leaf["next_tick"], min(leaf["next_look"], leaf["pace_at"]))
+def obey(state, part, d, i, packet, now):
+    """Stop a lane, or let it go on."""
+    if pause.obey(state, part, i, packet, now) and state.ports[i]["free_at"] <= now:
+        output.depart(state, part, d, i, now)
 
 
 @device
-def handle_timer(state, part, dev, leaf, now):
+def next_timer(leaf):
+    """Return the time of a leaf's next timer."""
+    looks = min(leaf["next_look"], leaf["next_sweep"])
+    return min(looks, min(leaf["pace_at"], leaf["next_tick"]))
+
+
+@device
+def handle_timer(state, part, d, leaf, now):
     """Handle one timer: looks before the pacer before ticks."""
     if leaf["next_look"] == now:
-        ingress.renew(state, part, dev, now)
+        ingress.renew(state, part, d, now)
+    elif leaf["next_sweep"] == now:
+        reassembly.sweep(state, part, d, now)
     elif leaf["pace_at"] == now:
-        voq = pacer.take(state, leaf)
-        pacer.sent(state, dev, ingress.send_batch(state, part, dev, voq, now), now)
+        ingress.send_paced(state, part, d, pacer.take(state, leaf), now)
     else:
-        grants.tick(state, part, dev, now)
+        grants.tick(state, part, d, now)
 
 
 @device
 def step(state, part, d, start, end):
-    """Handle the window [start, end); return the time of the leaf's next event."""
+    """Handle the window [start, end): departures before timers before arrivals at one instant.
+
+    Returns the time of the leaf's next event.
+    """
     dev = state.devices[d]
     leaf = state.leaves[dev["index"]]
     count, later = order.gather(state, part, dev, end)
     order.sort(state, part, count, start, dev["tie_seed"])
-    for k in range(count + 1):
-        now = state.sort_time[part, k] if k < count else end - 1
-        time = next_timer(leaf)
-        while time <= now:
-            handle_timer(state, part, dev, leaf, time)
-            time = next_timer(leaf)
-        if k < count:
-            arrive(state, part, dev, state.sort_slot[part, k], now)
-    later = min(later, next_timer(leaf))
-    return min(later, port.flush(state, part, dev, end))
+    k = 0
+    while True:
+        arrival = state.sort_time[part, k] if k < count else INF
+        timer = next_timer(leaf)
+        departure = ports.next_departure(state, d)
+        now = min(arrival, min(timer, departure))
+        if now >= end:
+            later = min(later, now)
+            return min(later, ports.flush(state, part, dev, end))
+        if departure == now:
+            output.depart(state, part, d, departures.take(state, d), now)
+        elif timer == now:
+            handle_timer(state, part, d, leaf, now)
+        else:
+            arrive(state, part, d, state.sort_slot[part, k], now)
+            k += 1
 
 
 @device

@@ -1,25 +1,19 @@
 """No leaf puts more on its lanes than they carry: VOQs take turns (docs/ddc.md 13.4)."""
 
 from fabricemu.kernels._jit import device
+from fabricemu.kernels.ddc import voq as voqs
 from fabricemu.kernels.state import CONTROL, INF, NONE
 
 PS_PER_BYTE_AT_1_MBPS = 8_000_000
 
 
 @device
-def is_free(state, dev, now):
-    """Return whether a batch may leave at once."""
-    return state.leaves[dev["index"]]["free_at"] <= now
-
-
-@device
-def may_send(state, dev, voq, now):
+def may_send(state, leaf, voq, now):
     """Return whether a VOQ may send its batch now; otherwise it waits for its turn."""
     if state.voqs[voq]["in_turn"] == 1:
         return False
-    if is_free(state, dev, now):
+    if leaf["free_at"] <= now:
         return True
-    leaf = state.leaves[dev["index"]]
     leaf["pace_at"] = leaf["free_at"]
     append(state, leaf, voq)
     return False
@@ -27,10 +21,10 @@ def may_send(state, dev, voq, now):
 
 @device
 def append(state, leaf, voq):
-    """Put a VOQ at the tail of the FIFO of its level."""
+    """Put a VOQ at the tail of the FIFO of control, or of data."""
     state.voqs[voq]["in_turn"] = 1
     state.voqs[voq]["next_turn"] = NONE
-    fifo = state.turns_of[leaf["first_turn"] + (voq & 1)]
+    fifo = state.turns_of[leaf["first_turn"] + (voqs.level(state, voq) != CONTROL)]
     if fifo["head"] == NONE:
         fifo["head"] = voq
     else:
@@ -51,9 +45,8 @@ def take(state, leaf):
 
 
 @device
-def sent(state, dev, size, now):
+def sent(state, leaf, size, now):
     """Keep the lanes busy with a batch of ``size`` cell bytes."""
-    leaf = state.leaves[dev["index"]]
     mbps = max(1, leaf["out_mbps"])
     leaf["free_at"] = now + (PS_PER_BYTE_AT_1_MBPS * size + mbps - 1) // mbps
     first = leaf["first_turn"]

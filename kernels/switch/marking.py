@@ -9,7 +9,7 @@ def mark(state, p, entry, waiting, roll):
     """Mark a packet by the bytes that wait in its class."""
     egress = state.egress[p]
     low = egress["ecn_low"]
-    if low < 0 or waiting <= low:
+    if waiting <= low:
         return
     high = egress["ecn_high"]
     if waiting > high or roll * (high - low) < state.config[0]["ecn_max"] * (waiting - low):

@@ -7,6 +7,7 @@ from fabricemu.kernels.random import at_instant, fold
 from fabricemu.kernels.state import BULK, CONTROL, NONE, Exit
 from fabricemu.kernels.switch import (
     buffer,
+    element,
     marking,
     pause,
     queue,
@@ -49,9 +50,10 @@ def data(state, part, d, i, p, packet, now):
 @device
 def full(state, d, record, c, size):
     """Return whether the shared buffer refuses a packet of a lossy class."""
-    config = state.config[0]
-    if state.switches[d]["pool"] < 0 or state.classes[c]["lossless"] == 1:
+    box = state.switches[d]
+    if box["charged"] == 0 or box["pool"] < 0 or state.classes[c]["lossless"] == 1:
         return False
+    config = state.config[0]
     return record["waiting"] + size > buffer.threshold(state, d, config["alpha_lossy"])
 
 
@@ -71,7 +73,7 @@ def refuse(state, part, d, i, p, packet, now):
             state.ports[p]["waiting_bytes"] -= size
             queue.of(state, p, c)["waiting"] -= size
             account_pause(state, p, c, newest, now)
-            if config["charged"] == 1:
+            if state.switches[d]["charged"] == 1:
                 buffer.release(state, d, by, c, size)
                 pause.check_resume(state, part, d, by, c, now)
             trimming.trim(state, part, d, p, newest, now)
@@ -96,12 +98,9 @@ def keep(state, part, d, i, p, packet, now):
     config = state.config[0]
     c = np.int64(queue.class_of(state.entries[packet]))
     size = np.int64(state.entries[packet]["bytes"])
-    if config["charged"] == 1 and not buffer.charge(state, d, i, c, size):
-        share = state.parts[part]
-        share["status"] = LOSSLESS_DROP
-        share["lossless_port"] = i
-        share["lossless_class"] = c
-        state.limits[p]["drops"] += 1
+    box = state.switches[d]
+    if box["charged"] == 1 and not buffer.charge(state, d, i, c, size):
+        fail_lossless(state, part, i, c)
         return
     ring.push(state, part, p * config["fifos"] + BULK + c, packet)
     entry = state.entries[packet]
@@ -116,8 +115,19 @@ def keep(state, part, d, i, p, packet, now):
     queue.of(state, p, c)["waiting"] += size
     wire.count(state, p, size)
     wire.schedule(state, d, p, now)
-    if config["charged"] == 1:
+    if box["charged"] == 1:
         pause.check(state, part, d, i, c, now)
+    elif box["held"] == 1:
+        element.hold(state, part, d, i, size, now)
+
+
+@device
+def fail_lossless(state, part, i, c):
+    """End the run: class ``c`` loses a packet that came in by port ``i``."""
+    share = state.parts[part]
+    share["status"] = LOSSLESS_DROP
+    share["lossless_port"] = i
+    share["lossless_class"] = c
 
 
 @device
@@ -164,7 +174,11 @@ def leave(state, part, d, p, packet, now):
         roll = fold(at_instant(state.switches[d]["mark_seed"], now), local)
         marking.mark(state, p, entry, record["waiting"], roll)
     account_pause(state, p, c, packet, now)
-    if config["charged"] == 1:
-        by = entry["time"]
+    box = state.switches[d]
+    by = entry["time"]
+    if box["charged"] == 1:
         buffer.release(state, d, by, c, size)
         pause.check_resume(state, part, d, by, c, now)
+    elif box["held"] == 1:
+        element.raise_level(state, p, entry, record["waiting"])
+        element.let_go(state, part, d, by, size, now)

@@ -45,19 +45,21 @@ def check_resume(state, part, d, i, c, now):
 @device
 def send(state, part, d, i, c, flags, now):
     """Send a pause frame, or with AT_ONCE a resume frame, out of port ``i``."""
-    fifo = state.config[0]["fifos"] - 1
+    config = state.config[0]
+    fifo = config["fifos"] - 1
     packet = pool.take(state, part)
     if packet == NONE:
         return
-    ring.push(state, part, i * state.config[0]["fifos"] + fifo, packet)
+    ring.push(state, part, i * config["fifos"] + fifo, packet)
     extras.clear(state, packet)
     entry = state.entries[packet]
+    on_lane = state.switches[d]["held"] == 1
     entry["time"] = 0
-    entry["sent"] = now
+    entry["sent"] = config["llfc_response"] if on_lane else config["pause_response"]
     entry["qp"] = 0
     entry["dst"] = 0
     entry["psn"] = c
-    entry["bytes"] = state.config[0]["pause_bytes"]
+    entry["bytes"] = config["control_cell"] if on_lane else config["pause_bytes"]
     entry["kind"] = PAUSE
     entry["flags"] = flags
     wire.start_or_wait(state, part, d, i, fifo, packet, now)

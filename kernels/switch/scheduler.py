@@ -1,6 +1,7 @@
 """Which FIFO of a port goes next: pause frames, control, strict classes, deficit round robin.
 
-Deficit round robin is that of Shreedhar and Varghese, SIGCOMM 1995.
+Deficit round robin is that of Shreedhar and Varghese, SIGCOMM 1995. Whose turn it is is kept in
+rows, one for each port and each scheduler of credits.
 """
 
 import numpy as np
@@ -34,7 +35,8 @@ def choose(state, part, p):
         return np.int64(BULK) if free else np.int64(NONE)
     for c in range(classes):
         state.heads[part, c] = head_bytes(state, p, c)
-    return pick(state, part, p)
+    c = pick(state, part, p, config["full_frame"])
+    return np.int64(NONE) if c == NONE else BULK + c
 
 
 @device
@@ -50,42 +52,46 @@ def head_bytes(state, p, c):
 
 
 @device
-def pick(state, part, p):
-    """Return the FIFO of the data class whose turn it is by ``heads``, or NONE."""
+def pick(state, part, row, quantum):
+    """Return the data class whose turn it is by ``heads``, or NONE.
+
+    ``quantum`` is what a weight of 1 lets a class send in its turn.
+    """
     classes = state.config[0]["classes"]
     may_go = False
     for c in range(classes):
         if state.heads[part, c] > 0:
             if state.classes[c]["weight"] == 0:
-                return BULK + c
+                return np.int64(c)
             may_go = True
     if not may_go:
-        return NONE
-    egress = state.egress[p]
+        return np.int64(NONE)
+    turns = state.rounds[row]
     while True:
-        c = egress["turn"]
+        c = turns["turn"]
         size = state.heads[part, c]
-        record = queue.of(state, p, c)
+        place = row * classes + c
         weight = state.classes[c]["weight"]
         if weight > 0 and size > 0:
-            if egress["granted"] == 0:
-                record["deficit"] += weight * state.config[0]["full_frame"]
-                egress["granted"] = 1
-            if record["deficit"] >= size:
-                record["deficit"] -= size
-                return BULK + c
-        egress["granted"] = 0
+            if turns["granted"] == 0:
+                state.deficits[place] += weight * quantum
+                turns["granted"] = 1
+            if state.deficits[place] >= size:
+                state.deficits[place] -= size
+                return c
+        turns["granted"] = 0
         if size == EMPTY:
-            record["deficit"] = 0
-        egress["turn"] = c + 1 if c + 1 < classes else 0
+            state.deficits[place] = 0
+        turns["turn"] = c + 1 if c + 1 < classes else 0
 
 
 @device
-def emptied(state, p, c):
+def emptied(state, row, c):
     """Pass the turn on from a class whose last packet has just been taken."""
     if state.classes[c]["weight"] == 0:
         return
-    egress = state.egress[p]
-    queue.of(state, p, c)["deficit"] = 0
-    egress["granted"] = 0
-    egress["turn"] = c + 1 if c + 1 < state.config[0]["classes"] else 0
+    classes = state.config[0]["classes"]
+    state.deficits[row * classes + c] = 0
+    turns = state.rounds[row]
+    turns["granted"] = 0
+    turns["turn"] = c + 1 if c + 1 < classes else 0

@@ -3,7 +3,7 @@
 from fabricemu.kernels import order, pool
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.paths import choose
-from fabricemu.kernels.state import DATA, INF, LOST, NONE, PAUSE
+from fabricemu.kernels.state import CELL, DATA, INF, LOST, NONE, PAUSE
 from fabricemu.kernels.switch import departures, output, pause
 
 
@@ -27,7 +27,7 @@ def arrive(state, part, d, item, now):
     if p == NONE:
         state.egress[i]["lost"] += 1
         pool.give(state, part, packet)
-    elif kind == DATA:
+    elif kind in (DATA, CELL):
         output.data(state, part, d, i, p, packet, now)
     else:
         output.control(state, part, d, p, packet, now)

@@ -4,7 +4,15 @@ import numpy as np
 from fabricemu.kernels import port
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.random import at_instant, fold
-from fabricemu.kernels.state import BULK, CONTROL, LOST, MAX_STAMPS, STAMP_WORDS
+from fabricemu.kernels.state import (
+    BULK,
+    CONTROL,
+    LOST,
+    MAX_STAMPS,
+    SCALE_UP,
+    STAMP_WORDS,
+    SWITCH,
+)
 from fabricemu.kernels.switch import departures
 
 
@@ -19,13 +27,19 @@ def start(state, part, d, p, fifo, packet, now):
     if fifo >= BULK and fifo <= config["classes"]:
         limit["serving"] = entry["bytes"]
         state.egress[p]["serving_class"] = fifo - BULK
-        if config["stamped"] == 1:
+        if config["stamped"] == 1 and is_packet_switch(state.devices[d]["kind"]):
             stamp(state, p, packet, now)
     port.transmit(state, part, p, packet, now)
     if fifo > config["classes"]:
-        entry["time"] += config["pause_response"]
+        entry["time"] += entry["sent"]
     elif config["lossy"] == 1:
         lose(state, d, p, entry, now)
+
+
+@inlined
+def is_packet_switch(kind):
+    """Return whether a device of this kind stamps: leaves and elements do not."""
+    return kind in (SWITCH, SCALE_UP)
 
 
 @device
