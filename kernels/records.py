@@ -386,6 +386,15 @@ LEAF_RECORD = int64(
     "late",
     "refused",
     "incomplete",
+    "left",  # packets that left VOQs
+    "credit_wait",  # of these at the heads of VOQs, in all
+    "cut",  # packets that became cells
+    "cut_bytes",
+    "cell_bytes",
+    "voq_peak",  # largest VOQ
+    "voq_age",  # longest wait of a packet that left
+    "balance",  # credit that VOQs keep
+    "balance_peak",
     "period",  # of levels: number of the newest
     "level",  # largest that came in it
     "level_before",  # and in the one before

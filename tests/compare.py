@@ -40,12 +40,21 @@ OF_PORT = {
 PAUSES = ("link", "traffic_class", "start_ps", "end_ps")
 OF_DEVICE = {
     **{name: name for name in ("requests", "credits", "blocked", "cells")},
-    **{name: name for name in ("renewals", "excess", "held_peak", "deep")},
+    **{name: name for name in ("renewals", "excess", "cell_bytes")},
     **{name: name for name in ("unreached", "late", "refused", "incomplete")},
-    "gaps": "gaps_peak",
+    "held_peak": "held_peak_bytes",
+    "deep": "deep_bytes",
+    "gaps": "contexts_peak",
+    "left": "voq_packets",
+    "credit_wait": "credit_wait_ps",
+    "packets": "cut_packets",
+    "packet_bytes": "cut_bytes",
+    "voq_peak": "voq_peak_bytes",
+    "voq_age": "voq_age_peak_ps",
+    "balance_peak": "balance_peak_bytes",
     **{name: name for name in ("retransmits", "timeouts", "nacks", "duplicates", "discards")},
     "cnps": "cnps",
-    "reorder": "depth",
+    "reorder": "reorder_peak_cells",
 }
 
 

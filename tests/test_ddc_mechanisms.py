@@ -113,7 +113,7 @@ def test_pauses_keep_a_leaf_from_losing_what_credits_hold_back():
     sent = PACKETS * FULL
     fabric, _ = simulate(case, [(2, 0, sent), (3, 0, sent)])
     assert fabric.link_drops.sum() == fabric.retransmits == 0
-    held = fabric.device["held_peak"][case.network.ddc.first_leaf + 1]
+    held = fabric.device["held_peak_bytes"][case.network.ddc.first_leaf + 1]
     room = 2 * (60_000 + 0.05 * 2 * 1_700_000 + 3 * FRAME)
     assert 60_000 < held <= room
     assert set(fabric.pauses["link"].tolist()) == {2, 3}  # ports of the hosts that send
@@ -124,8 +124,8 @@ def test_buffer_without_pauses_loses_and_the_nic_repeats():
     fabric, _ = simulate(case, [(2, 0, 40 * FULL), (3, 0, 40 * FULL)])
     assert fabric.link_drops[leaf_ports(case, 1)[:2]].sum() > 0
     assert fabric.retransmits > 0
-    assert fabric.device["deep"].sum() > 0
-    assert fabric.device["held_peak"].max() <= 50_000
+    assert fabric.device["deep_bytes"].sum() > 0
+    assert fabric.device["held_peak_bytes"].max() <= 50_000
 
 
 def test_lossless_class_without_room_ends_the_run():
@@ -159,7 +159,7 @@ def test_few_contexts_refuse_cells_and_all_is_delivered():
     case = failing(slow, more=("ddc.contexts=1",))
     fabric, times = simulate(case, [(2, 0, 40 * FULL), (3, 1, 40 * FULL)])
     assert fabric.device["refused"].sum() > 0
-    assert fabric.device["gaps_peak"].max() == 1
+    assert fabric.device["contexts_peak"].max() == 1
     assert len(times) == 2
 
 

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fabricemu.analysis.cell_fabric import cell_fabric
 from fabricemu.analysis.congestion import most_paused_link, worst_qp
 from fabricemu.analysis.decomposition import parts_us
 from fabricemu.analysis.summary import busiest_links, collectives, jobs, run_of
+from fabricemu.cli.cell_fabric_text import cell_fabric_text
 from fabricemu.cli.run_text import lines, run_text
 from fabricemu.cli.text import amount, duration, table
 from fabricemu.errors import OutputError
@@ -47,6 +49,7 @@ def content_of(result: Result) -> Content:
         "parts_us": {} if messages is None else parts_us(messages),
         "jobs": jobs(result.tables, result.labels),
         "collectives": collectives(result.tables),
+        "cell_fabric": cell_fabric(result.tables),
         "links": busiest_links(result.tables, result.labels),
         "most_paused": most_paused_link(result.tables, result.labels),
         "worst_qp": worst_qp(result.tables),
@@ -69,6 +72,8 @@ def _sections(content: Content, result: Result) -> list[str]:
         found.append(_jobs_text(content["jobs"]))
     if content["collectives"]:
         found.append(_collectives_text(content["collectives"]))
+    if content["cell_fabric"]:
+        found.append(cell_fabric_text(content["cell_fabric"]))
     if content["links"]:
         found.append(_links_text(content["links"]))
     if content["most_paused"] or content["worst_qp"]:

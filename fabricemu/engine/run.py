@@ -42,11 +42,6 @@ HOST_COUNTERS = (
     "discards",
     "cnps",
 )
-LEAF_COUNTERS = (
-    *("requests", "credits", "blocked", "cells", "depth"),
-    *("renewals", "excess", "held_peak", "deep"),
-    *("unreached", "late", "refused", "incomplete", "gaps_peak"),
-)
 EGRESS_COUNTERS = ("marks", "trims", "lost", "headers_dropped")
 THREAD_PORTS = 2048  # a fabric with fewer ports runs on one thread whatever is asked
 
@@ -196,7 +191,7 @@ class _Run:
             network = with_switching(network)  # its lanes have marks and pauses to tell of
         self.network, self.program, self.sink = network, program, sink
         self.state = engine_state.build(network, transport, program, seed, parts)
-        self.series = Series(network.n_ports, network.switching is not None)
+        self.series = Series(network)
         self.changes = Changes(network)
         self.pauses = PauseLog()
         self.sampler = Sampler(transport, engine_state.pairs_of(network, transport, program), seed)
@@ -291,8 +286,19 @@ class _Run:
             windows=int(state.config[0]["window"]),
             compile_s=compile_s,
             sim_s=sim_s,
+            **self._leaves(),
             **self._switching(),
         )
+
+    def _leaves(self) -> dict[str, Any]:
+        """Return what leaves of a scheduled fabric did over time."""
+        if self.network.ddc is None:
+            return {}
+        leaves = self.series.leaves
+        return {
+            "leaf_series": leaves.columns(self.series.count),
+            "lane_queues": leaves.histogram(),
+        }
 
     def _switching(self) -> dict[str, Any]:
         """Return what switches with more than two FIFOs a port, and controls, leave behind."""
@@ -331,11 +337,11 @@ class _Run:
             counters[name] = np.zeros(network.n_devices, np.int64)
             if network.switching is not None:
                 np.add.at(counters[name], network.device_of, state.egress[name])
-        for name in LEAF_COUNTERS:
+        for name, column in self.series.leaves.totals(state).items():
             counters[name] = np.zeros(network.n_devices, np.int64)
             if network.ddc is not None:
                 first = network.ddc.first_leaf
-                counters[name][first : first + network.ddc.leaves] = state.leaves[name]
+                counters[name][first : first + network.ddc.leaves] = column
         return counters
 
 

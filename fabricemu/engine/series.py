@@ -1,9 +1,11 @@
-"""Binned series of every link, in bounded memory: full bins are merged two by two."""
+"""Binned series of every link and leaf, in bounded memory: full bins are merged two by two."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fabricemu.engine.leaf_series import LeafSeries
 from fabricemu.engine.pauses import paused_ps
+from fabricemu.fabrics.network import Network
 from fabricemu.kernels import state as kernel
 
 Ints = NDArray[np.int64]
@@ -15,7 +17,8 @@ FIRST_BIN_PS = 1_000_000
 class Series:
     """Bytes sent and largest queue of each link per bin of equal width."""
 
-    def __init__(self, n_ports: int, managed: bool = False) -> None:
+    def __init__(self, network: Network) -> None:
+        n_ports, managed = network.n_ports, network.switching is not None
         self.bin_ps = FIRST_BIN_PS
         self.bytes = np.zeros((MAX_BINS, n_ports), np.int64)
         self.peak = np.zeros((MAX_BINS, n_ports), np.int64)
@@ -25,6 +28,7 @@ class Series:
         self.pause_ps = np.zeros(shape, np.int64)
         self._marked = np.zeros(n_ports, np.int64)
         self._paused = np.zeros(n_ports, np.int64)
+        self.leaves = LeafSeries(network, MAX_BINS)
         self.count = 0  # bins begun, the last of them still open
         self.largest = np.zeros(n_ports, np.int64)  # waiting bytes over all bins
         self._seen = np.zeros(n_ports, np.int64)
@@ -45,6 +49,7 @@ class Series:
         self._seen = sent
         if self.managed:
             self._close_switching(state)
+        self.leaves.close(state, self.count, self.bin_ps)
         self.count += 1
         if self.count == MAX_BINS:
             self._halve()
@@ -64,6 +69,7 @@ class Series:
             series[half:] = 0
         self.peak[:half] = np.maximum(self.peak[0::2], self.peak[1::2])
         self.peak[half:] = 0
+        self.leaves.halve(half)
         self.bin_ps *= 2
         self.count = half
 

@@ -50,6 +50,12 @@ class Outcome:
         Windows of the engine's loop.
     compile_s, sim_s : float
         Wall time of compiling and of simulating.
+    leaf_series : dict of (n_bins, leaves) int64
+        Sums and peaks of the leaves of a scheduled fabric, by bin; empty without one.
+    lane_queues : dict of (buckets,) int64
+        ``lower_bytes``, ``upper_bytes``, and how long lanes out of leaves (``leaf_ps``) and out
+        of elements (``element_ps``) had so much waiting, as sampled at the ends of bins;
+        empty without a scheduled fabric.
     link_marks, link_trims, link_lost : (n_ports,) int64
         Data packets marked and trimmed at the queue of a port, packets lost on its link; zeros
         if not given.
@@ -84,6 +90,8 @@ class Outcome:
     windows: int
     compile_s: float
     sim_s: float
+    leaf_series: dict[str, Ints] = field(default_factory=dict)
+    lane_queues: dict[str, Ints] = field(default_factory=dict)
     link_marks: Ints = field(default_factory=_none)
     link_trims: Ints = field(default_factory=_none)
     link_lost: Ints = field(default_factory=_none)

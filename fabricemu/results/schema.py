@@ -11,7 +11,7 @@ import numpy as np
 
 from fabricemu.workloads.program import Algorithm, Collective, Op
 
-VERSION = "1.1"
+VERSION = "1.2"
 CHUNK_ROWS = 65536
 MISSING = -1  # fill value of integers; NaN is that of floats
 
@@ -251,6 +251,56 @@ DEVICES = Table(
     ),
 )
 
+LEAVES = Table(
+    "leaves",
+    _id("leaf", "number of the leaf in the scheduled fabric"),
+    (
+        _id("device", "index into /labels/device"),
+        _real("cells_per_packet", "1", "cells, or trains, over the packets that were cut"),
+        _real("cell_tax", "1", "bytes of cells over the frame bytes in them"),
+        _real("credit_wait_mean_ps", "ps", "mean wait of packets at the heads of queues"),
+    ),
+    Series(
+        _time("time_ps", "start of the bin"),
+        (
+            _size("held_peak_bytes", "largest sum of data that waited in all queues"),
+            _size("voq_peak_bytes", "largest virtual output queue when a packet entered"),
+            _time("voq_age_peak_ps", "longest wait of a packet that left its queue"),
+            _size("balance_peak_bytes", "largest sum of credit that queues kept"),
+            _count("reorder_peak_cells", "largest distance of a cell from the next expected"),
+            _count("contexts_peak", "largest number of streams with a cell missing"),
+            _count("requests", "requests for credit sent, renewals too"),
+            _count("renewals", "requests that were said again"),
+            _count("credits", "credits granted"),
+            _count("excess", "credits of which a part was too much"),
+            _count("blocked", "ticks of schedulers at which the egress port was too full"),
+            _count("rci_ticks", "ticks at a level of congestion above 0"),
+            _count("rci_level_ticks", "the same, each times its level"),
+            _count("voq_packets", "packets that left their queue"),
+            _time("credit_wait_ps", "their waits at the heads of the queues, summed"),
+            _count("cut_packets", "packets that were cut into cells"),
+            _size("cut_bytes", "frame bytes of these"),
+            _count("cells", "cells, or trains, cut"),
+            _size("cell_bytes", "bytes of these"),
+            _count("unreached", "cells for which no lane led to their leaf"),
+            _count("late", "cells that came after they had been given up"),
+            _count("refused", "cells that found no context for reassembly"),
+            _count("incomplete", "packets that lost a cell"),
+            _size("deep_bytes", "frame bytes that found the on-chip memory full"),
+        ),
+    ),
+)
+
+LANE_QUEUES = Table(
+    "lane_queues",
+    _size("lower_bytes", "smallest number of waiting bytes that falls into the bucket"),
+    (
+        _size("upper_bytes", "largest such number"),
+        _time("leaf_ps", "time of lanes out of leaves at such a depth, as sampled"),
+        _time("element_ps", "time of lanes out of fabric elements at such a depth"),
+    ),
+)
+
 HISTOGRAMS = Table(
     "histograms",
     _time("lower_ps", "smallest time that falls into the bucket"),
@@ -272,6 +322,8 @@ TABLES = {
         PAUSES,
         QUEUE_PAIRS,
         DEVICES,
+        LEAVES,
+        LANE_QUEUES,
         HISTOGRAMS,
     )
 }

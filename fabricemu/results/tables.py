@@ -29,6 +29,8 @@ def build_tables(
         "pauses": pauses(outcome),
         "qps": queue_pairs(outcome),
         "devices": devices(network, outcome),
+        "leaves": leaves(network, outcome),
+        "lane_queues": lane_queues(outcome),
     }
 
 
@@ -178,3 +180,26 @@ def devices(network: Network, outcome: Outcome) -> dict[str, NDArray[Any]]:
         "ports": np.diff(network.port_ptr),
     }
     return fixed | outcome.device
+
+
+def leaves(network: Network, outcome: Outcome) -> dict[str, NDArray[Any]]:
+    """Return one row a leaf of the scheduled fabric, and its series; none without one."""
+    ddc = network.ddc
+    if ddc is None:
+        return {"leaf": np.zeros(0, np.int64)}
+    first = ddc.first_leaf
+    own = {name: column[first : first + ddc.leaves] for name, column in outcome.device.items()}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        means = {
+            "cells_per_packet": own["cells"] / own["cut_packets"],
+            "cell_tax": own["cell_bytes"] / own["cut_bytes"],
+            "credit_wait_mean_ps": own["credit_wait_ps"] / own["voq_packets"],
+        }
+    fixed = {"leaf": np.arange(ddc.leaves), "device": first + np.arange(ddc.leaves)}
+    time = np.arange(len(outcome.series_bytes)) * outcome.bin_ps
+    return fixed | means | {"time_ps": time} | outcome.leaf_series
+
+
+def lane_queues(outcome: Outcome) -> dict[str, NDArray[Any]]:
+    """Return one row a bucket of the depth of lanes' queues; none without a scheduled fabric."""
+    return outcome.lane_queues or {"lower_bytes": np.zeros(0, np.int64)}

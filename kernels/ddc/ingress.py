@@ -32,6 +32,8 @@ def receive_packet(state, part, d, i, packet, now):
     ring.push(state, part, config["port_rings"] + voq, packet)
     trail["voq_in"] = now
     queue["queued"] += size
+    leaf = state.leaves[state.devices[d]["index"]]
+    leaf["voq_peak"] = max(leaf["voq_peak"], queue["queued"])
     let_go(state, part, d, voq, now)
     ask(state, part, d, voq, REQUEST, now)
 
@@ -125,6 +127,7 @@ def send_batch(state, part, d, voq, now):
     index = state.devices[d]["index"]
     out = state.outs[config["port_rings"] + voq]
     first = out["committed"]
+    queued = state.voqs[voq]["queued"]
     last = leave(state, part, d, voq, now)
     target = voqs.target_leaf(state, voq)
     size = np.int64(0)
@@ -137,6 +140,10 @@ def send_batch(state, part, d, voq, now):
             for place in range(first, last):
                 size += cells.cut(state, part, d, voq, target, place, place + 1, now)
         out["committed"] = last
+        leaf = state.leaves[index]
+        leaf["cut"] += last - first
+        leaf["cut_bytes"] += queued - state.voqs[voq]["queued"]
+        leaf["cell_bytes"] += size
         note_dirty(state, index, voq)
     ask(state, part, d, voq, REQUEST, now)
     return size
@@ -157,8 +164,10 @@ def note_dirty(state, index, voq):
 def leave(state, part, d, voq, now):
     """Take packets out of a VOQ while its balance is positive; return the end of the batch."""
     queue = state.voqs[voq]
+    leaf = state.leaves[state.devices[d]["index"]]
     out = state.outs[state.config[0]["port_rings"] + voq]
     last = out["committed"]
+    kept = max(queue["balance"], 0)
     while last < out["tail"] and queue["balance"] > 0:
         packet = ring.at(state, out, last)
         trail = state.trails[packet]
@@ -168,8 +177,12 @@ def leave(state, part, d, voq, now):
         trail["voq_head"] = max(trail["voq_in"], queue["last_out"])
         trail["voq_out"] = now
         queue["last_out"] = now
+        leaf["left"] += 1
+        leaf["credit_wait"] += now - trail["voq_head"]
+        leaf["voq_age"] = max(leaf["voq_age"], now - trail["voq_in"])
         release(state, part, d, voq, packet, now)
         last += 1
+    leaf["balance"] += max(queue["balance"], 0) - kept
     return last
 
 
@@ -197,12 +210,16 @@ def on_credit(state, part, d, voq, now):
     """Add a credit to a VOQ's balance and let packets leave."""
     config = state.config[0]
     queue = state.voqs[voq]
+    leaf = state.leaves[state.devices[d]["index"]]
+    kept = max(queue["balance"], 0)
     queue["asked"] = max(0, queue["asked"] - config["credit"])
     queue["balance"] += config["credit"]
     if config["balance_bytes"] >= 0 and queue["balance"] > config["balance_bytes"]:
         queue["balance"] = config["balance_bytes"]
-        state.leaves[state.devices[d]["index"]]["excess"] += 1
+        leaf["excess"] += 1
+    leaf["balance"] += max(queue["balance"], 0) - kept
     let_go(state, part, d, voq, now)
+    leaf["balance_peak"] = max(leaf["balance_peak"], leaf["balance"])
 
 
 @device

@@ -43,6 +43,7 @@ class Ingress:
             self.leaf.ports[index].drops += 1
             return
         voq.enter(packet, self.events.now)
+        self.leaf.counts.voq_peak = max(self.leaf.counts.voq_peak, voq.bytes)
         self.let_go(voq)
         self.ask(voq)
 
@@ -80,6 +81,8 @@ class Ingress:
         voq = self.voqs[key]
         self.leaf.counts.excess += voq.credit()
         self.let_go(voq)
+        kept = sum(max(own.balance, 0) for own in self.voqs.values())
+        self.leaf.counts.balance_peak = max(self.leaf.counts.balance_peak, kept)
 
     # what goes out
 
@@ -95,6 +98,7 @@ class Ingress:
         """Send what the balance allows; return the bytes of its cells."""
         batch = voq.leave(self.events.now)
         for packet in batch:
+            self.count(packet)
             self.release(packet)
         size = 0
         if voq.leaf == self.leaf.index:
@@ -110,12 +114,21 @@ class Ingress:
             packet.last_cell = self.events.now
             self.leaf.egress.release(packet)
 
+    def count(self, packet: Packet) -> None:
+        counts = self.leaf.counts
+        counts.left += 1
+        counts.credit_wait += packet.voq_out - packet.voq_head
+        counts.voq_age = max(counts.voq_age, packet.voq_out - packet.voq_in)
+
     def cut(self, voq: Voq, batch: list[Packet]) -> int:
         size = 0
         for cell in cells(voq, batch, self.ddc):
             self.leaf.counts.cells += 1
             self.leaf.send(cell)
             size += cell.frame
+        self.leaf.counts.packets += len(batch)
+        self.leaf.counts.packet_bytes += sum(packet.frame for packet in batch)
+        self.leaf.counts.cell_bytes += size
         return size
 
     def release(self, packet: Packet) -> None:

@@ -13,6 +13,14 @@ class LeafCounts:
     excess: int = 0
     held_peak: int = 0
     deep: int = 0
+    left: int = 0  # packets that left VOQs, and their waits at the heads of these
+    credit_wait: int = 0
+    packets: int = 0  # that were cut, in frame bytes too, and the bytes of their cells
+    packet_bytes: int = 0
+    cell_bytes: int = 0
+    voq_peak: int = 0
+    voq_age: int = 0
+    balance_peak: int = 0
     # as the egress
     credits: int = 0
     blocked: int = 0
