@@ -337,6 +337,15 @@ VOQ = int64(
     "in_turn",  # 1 while it waits at the pacer
     "next_turn",
 )
+# Where the VOQs of all levels of one leaf and NIC port are.
+PLACE = np.dtype(
+    [
+        ("leaf", np.int32),
+        ("address", np.int32),
+        ("target", np.int32),  # leaf of that NIC port
+        ("spare", np.int32),
+    ]
+)
 REASSEMBLY = int64("expected", "pending", "next")
 SCHEDULER = int64(
     "head_control", "tail_control", "head_bulk", "tail_bulk", "tick", "allowed", "interval", "port"
@@ -346,6 +355,8 @@ LEAF_RECORD = int64(
     "lane_seed",
     "hosts",  # ports facing hosts
     "first_address",
+    "first_voq",
+    "end_voq",
     "next_tick",
     "requests",
     "credits",

@@ -4,7 +4,7 @@ import numpy as np
 from fabricemu.kernels import pool, port, ring
 from fabricemu.kernels._jit import device
 from fabricemu.kernels.ddc import cells, pacer, reassembly, requests
-from fabricemu.kernels.ddc.voq import target_leaf
+from fabricemu.kernels.ddc.voq import number_of, target_leaf
 from fabricemu.kernels.state import BULK, INF, RENEWAL, REQUEST
 
 
@@ -15,7 +15,7 @@ def receive_packet(state, part, dev, i, packet, now):
     entry = state.entries[packet]
     size = np.int64(entry["bytes"])
     level = port.class_of(entry["kind"])
-    voq = (dev["index"] * config["addresses"] + entry["dst"]) * 2 + level
+    voq = number_of(state, dev["index"], np.int64(entry["dst"]), level)
     queue = state.voqs[voq]
     trail = state.trails[packet]
     trail["charged"] = 0
@@ -91,7 +91,7 @@ def send_batch(state, part, dev, voq, now):
         out["committed"] = last
         if state.voqs[voq]["dirty"] == 0:
             state.voqs[voq]["dirty"] = 1
-            state.dirty[dev["index"], leaf["dirty"]] = voq
+            state.dirty[leaf["first_voq"] + leaf["dirty"]] = voq
             leaf["dirty"] += 1
     ask(state, part, dev, voq, REQUEST, now)
     return size
@@ -188,8 +188,7 @@ def renew(state, part, dev, now):
     config = state.config[0]
     leaf = state.leaves[dev["index"]]
     leaf["next_look"] = INF
-    first = dev["index"] * config["addresses"] * 2
-    for voq in range(first, first + config["addresses"] * 2):
+    for voq in range(leaf["first_voq"], leaf["end_voq"]):
         queue = state.voqs[voq]
         if queue["asked"] == 0 or target_leaf(state, voq) == dev["index"]:
             continue
