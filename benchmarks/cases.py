@@ -42,6 +42,8 @@ FABRICS: dict[str, tuple[str, list[str]]] = {
     "nscc": ("uet-nscc", [*FAT_TREE, "transport.entropies=128"]),
     "ddc": ("ddc", []),
     "clos-spray": ("clos-spray", []),
+    "ddc-two-stage": ("ddc-two-stage", []),
+    "ddc-800g": ("ddc-800g", []),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from benchmarks import classic_run, machine
+from benchmarks import classic_run, large, machine
 from benchmarks.cases import (
     Case,
     Inputs,
@@ -17,7 +17,7 @@ from benchmarks.cases import (
     permutation,
 )
 from benchmarks.measure import interleave, memory_of_fresh, memory_of_this, ratio, row
-from benchmarks.report import as_text
+from benchmarks.report import as_text, large_text
 from fabricemu.engine import run as engine
 from fabricemu.errors import FabricemuError
 
@@ -32,7 +32,9 @@ THREADS = 2
 @click.option("--rounds", default=ROUNDS, show_default=True, type=click.IntRange(1))
 @click.option("--quick", is_flag=True, help="One round of 64 KiB messages: a check, no figures.")
 @click.option("--collective", is_flag=True, help="Also a ring all-reduce of 64 MB.")
+@click.option("--large", "only_large", is_flag=True, help="Only 18,432 and 32,768 hosts.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--large-of", hidden=True, help="Only one large case, in this process.")
 @click.option("--memory-of", hidden=True, help="Only the memory of one run in this process.")
 @click.option("--trace", hidden=True)
 def main(
@@ -40,7 +42,9 @@ def main(
     rounds: int,
     quick: bool,
     collective: bool,
+    only_large: bool,
     as_json: bool,
+    large_of: str | None,
     memory_of: str | None,
     trace: str | None,
 ) -> None:
@@ -50,11 +54,17 @@ def main(
         if memory_of:
             click.echo(json.dumps(memory_of_this(memory_of, hosts, trace)))
             return
-        found = measure(hosts, trace, 1 if quick else rounds, collective)
+        if large_of:
+            click.echo(json.dumps(large.run_this(large_of, quick)))
+            return
+        if only_large:
+            found, text = measure_large(quick), large_text
+        else:
+            found, text = measure(hosts, trace, 1 if quick else rounds, collective), as_text
     except FabricemuError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
-    click.echo(json.dumps(found, indent=1) if as_json else as_text(found))
+    click.echo(json.dumps(found, indent=1) if as_json else text(found))
 
 
 def tell(line: str) -> None:
@@ -82,6 +92,18 @@ def measure(hosts: int, trace: str, rounds: int, collective: bool) -> dict[str, 
             found["memory"][figures["case"]] = memory
     if collective:
         found["cases"] += collectives(hosts)
+    found["machine"]["load_average_after"] = machine.load_average()
+    return found
+
+
+def measure_large(quick: bool) -> dict[str, Any]:
+    """Return the figures of the largest fabrics, ready for JSON."""
+    found: dict[str, Any] = {"schema": 1, **machine.describe()}
+    found["compile_s"] = engine.warm_up()
+    found["cases"] = []
+    for name in large.LARGE:
+        tell(name)
+        found["cases"].append(large.run_fresh(name, quick))
     found["machine"]["load_average_after"] = machine.load_average()
     return found
 

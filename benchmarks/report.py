@@ -4,6 +4,10 @@ from typing import Any
 
 from fabricemu.cli.text import table
 
+LARGE_HEAD = (
+    *("case", "links", "simulated us", "build s", "wall s"),
+    *("hops", "M hops/s", "peak RSS MB"),
+)
 HEAD = ("case", "hops", "runs", "wall s", "min", "max", "M hops/s", "peak RSS MB")
 
 
@@ -15,6 +19,7 @@ def as_text(found: dict[str, Any]) -> str:
     kept = ", from the cache" if compile_s["engine_from_cache"] else ""
     lines = [
         *machine_lines(found),
+        f"{found['hosts']} hosts, {found['trace']}",
         "",
         table(HEAD, rows),
         "",
@@ -27,6 +32,24 @@ def as_text(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def large_text(found: dict[str, Any]) -> str:
+    """Return the figures of the largest fabrics as text."""
+    rows = [
+        [
+            figures["case"],
+            f"{figures['links']:,}",
+            f"{figures['simulated_ps'] / 1e6:g}",
+            *(f"{figures[name]:.1f}" for name in ("build_s", "wall_s")),
+            f"{figures['packet_hops'] + figures['cell_hops']:,}",
+            f"{figures['hops_per_s'] / 1e6:.2f}",
+            megabytes(figures["peak_rss_bytes"]),
+        ]
+        for figures in found["cases"]
+    ]
+    traces = [f"{figures['case']}: {figures['trace']}" for figures in found["cases"]]
+    return "\n".join([*machine_lines(found), "", table(LARGE_HEAD, rows), "", *traces])
+
+
 def machine_lines(found: dict[str, Any]) -> list[str]:
     """Return where the figures come from."""
     machine = found["machine"]
@@ -36,7 +59,6 @@ def machine_lines(found: dict[str, Any]) -> list[str]:
         f"{found['date']}  {machine['cpu']}, {machine['cores']} cores, {machine['system']}",
         f"load average {before} before, {after} after (this run included)",
         versions,
-        f"{found['hosts']} hosts, {found['trace']}",
     ]
 
 

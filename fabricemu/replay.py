@@ -80,7 +80,8 @@ def read_trace(
     begin = time.perf_counter()
     name = os.fspath(trace)
     generated = name.startswith(SCHEME)
-    ranks = hosts if generated and "ranks" not in split(name, GENERATORS)[1] else None
+    told = generated and any("ranks" in keys for _, keys in split(name, GENERATORS))
+    ranks = hosts if generated and not told else None
     program = load(trace, ranks=ranks, seed=seed, **options)
     if hosts is not None and program.n_ranks > hosts:
         raise TraceError(f"{name}: has {program.n_ranks} ranks, more than the {hosts} hosts")

@@ -334,16 +334,20 @@ INSTANCE = int64(
 )
 PART_STATE = int64("step", "received", "op")
 
-VOQ = int64(
-    "queued",
-    "balance",
-    "asked",
-    "next_seq",
-    "last_out",
-    "dirty",
-    "since",  # when ``asked`` last rose from 0
-    "in_turn",  # 1 while it waits at the pacer
-    "next_turn",
+# One cache line: what every packet touches on its way into the fabric.
+VOQ = np.dtype(
+    [
+        ("queued", np.int64),
+        ("balance", np.int64),
+        ("asked", np.int64),
+        ("next_seq", np.int64),
+        ("last_out", np.int64),
+        ("since", np.int64),  # when ``asked`` last rose from 0
+        ("next_turn", np.int64),
+        ("dirty", np.int32),  # 1 if its ring changed in this window
+        ("in_turn", np.int32),  # 1 while it waits at the pacer
+    ],
+    align=True,
 )
 # One cache line: what every cell touches.
 REASSEMBLY = int64(
@@ -356,12 +360,25 @@ REASSEMBLY = int64(
     "spare1",
     "spare2",
 )
+# Where the VOQs of all levels of one leaf and NIC port are.
+PLACE = np.dtype(
+    [
+        ("leaf", np.int32),
+        ("address", np.int32),
+        ("target", np.int32),  # leaf of that NIC port
+        ("spare", np.int32),
+    ]
+)
 SCHEDULER = int64("tick", "allowed", "interval", "waiting")  # levels with a VOQ, as bits
 SPRAY_STATE = int64("lane", "step", "left", "cycle")
 LEAF_RECORD = int64(
     "lane_seed",
     "hosts",  # ports facing hosts
     "first_address",
+    "first_voq",
+    "end_voq",
+    "first_inbound",  # of the places of VOQs that lead to it
+    "end_inbound",
     "next_tick",
     "requests",
     "credits",

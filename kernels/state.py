@@ -40,6 +40,7 @@ from fabricemu.kernels.records import (
     OUT,
     PART_STATE,
     PAUSE_LOG,
+    PLACE,
     PORT,
     QUEUE,
     READY,
@@ -148,7 +149,6 @@ CONFIG = int64(
     "channels",
     "cells",  # 1 with a cell fabric
     "leaves",
-    "leaf_ports",
     "lanes",
     "addresses",
     "cell_bytes",
@@ -310,7 +310,10 @@ LAYOUT = {
     "part_states": (PART_STATE, 1),
     "step_bits": (np.int64, 1),
     "leaves": (LEAF_RECORD, 1),
-    "voqs": (VOQ, 1),
+    "voq_places": (PLACE, 1),
+    "inbound": (np.int64, 1),  # places of VOQs by the leaf that they lead to
+    "place_of": (np.int32, 1),  # leaf, NIC port; for those that have VOQs
+    "voqs": (VOQ, 1),  # levels of a place one after the other
     "reassembly": (REASSEMBLY, 1),
     "cell_bits": (np.int64, 1),
     "schedulers": (SCHEDULER, 1),
@@ -321,7 +324,7 @@ LAYOUT = {
     "sprays": (SPRAY_STATE, 1),
     "coprimes": (np.int64, 1),
     "turns_of": (READY, 1),  # pacer FIFOs of leaves, by level
-    "dirty": (np.int64, 2),
+    "dirty": (np.int64, 1),  # of each leaf from its first VOQ on
 }
 
 State = namedtuple("State", LAYOUT)

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from fabricemu.kernels import state as kernel
 
-from benchmarks import cases, classic_run, classic_state
+from benchmarks import cases, classic_run, classic_state, large
 from benchmarks.cases import Inputs, classic_times, engine_times, inputs, permutation
 from benchmarks.measure import ratio, row
 from fabricemu.errors import ConfigError, EngineError
 from fabricemu.fabrics.network import Choice
 from fabricemu.fabrics.transport import Receiver
+from fabricemu.workloads.generate import generate
 from tests import builders
 
 SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "run.py"
@@ -135,3 +136,25 @@ def test_hosts_that_do_not_fit_are_one_line():
     done = script("--quick", "--hosts", "1")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_large_cases_have_512_ranks_all_to_all_and_a_ring_over_all():
+    for case in large.LARGE.values():
+        program = generate(case.trace)
+        sizes = np.diff(program.group_ptr)
+        assert program.n_ranks == case.hosts
+        assert sizes[program.collectives.group].tolist() == [512, case.hosts]
+
+
+@pytest.mark.slow
+@compiled
+def test_quick_large_benchmark_tells_rate_memory_and_time_to_build():
+    done = script("--large", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    for figures in json.loads(done.stdout)["cases"]:
+        hops = figures["packet_hops"] + figures["cell_hops"]
+        assert hops > large.LARGE[figures["case"]].hosts
+        assert figures["hops_per_s"] == pytest.approx(hops / figures["wall_s"])
+        assert 2**28 < figures["peak_rss_bytes"] < 2**34
+        assert figures["build_s"] > 0
+        assert not figures["complete"]

@@ -9,6 +9,7 @@ import pytest
 
 from fabricemu.errors import TraceError
 from fabricemu.workloads.check import check, info
+from fabricemu.workloads.expand import expand
 from fabricemu.workloads.generate import GENERATORS, derangement, generate
 from fabricemu.workloads.models import gradient_buckets, parameter_count, resnet50
 from fabricemu.workloads.program import Op
@@ -81,6 +82,18 @@ def test_every_key_changes_the_program(name, key):
         ("gen:training?ranks=4&model=resnet5", "did you mean 'resnet50'"),
         ("gen:training?ranks=4&tflops=-1", "positive number"),
         ("gen:barrier?ranks=99999999", "at most"),
+        ("gen:barrier?ranks=4&members=0-4", "no rank 4; the ranks are 0-3"),
+        ("gen:barrier?ranks=4&members=0-9999999999", "expected ranks such as"),
+        ("gen:barrier?ranks=4&members=3-2", "expected ranks such as"),
+        ("gen:barrier?ranks=4&members=0-3:0", "expected ranks such as"),
+        ("gen:barrier?ranks=4&members=one", "expected ranks such as"),
+        ("gen:barrier?ranks=4&members=2", "at least 2 ranks"),
+        ("gen:barrier?ranks=4&members=1,2,0-3", "twice"),
+        ("gen:barrier?ranks=4&membres=0-3", "did you mean 'members'"),
+        ("gen:broadcast?ranks=4&bytes=1&members=0,1&root=2", "root 2 is not below"),
+        ("gen:barrier?ranks=4+barrier?ranks=5", "ranks is given as 4 and as 5"),
+        ("gen:barrier?ranks=4+bcast", "no generator 'bcast'"),
+        ("gen:barrier+barrier", "ranks is missing"),
     ],
 )
 def test_wrong_uri_is_one_clear_line(uri, text):
@@ -149,3 +162,47 @@ def test_training_computes_forward_and_twice_that_backward():
     program = generate("gen:training?ranks=2&batch=1&tflops=1&steps=3")
     flops = sum(layer.forward_flops for layer in resnet50())
     assert info(program)["critical_path_ps"] == 3 * 3 * flops
+
+
+def sends_of(program):
+    """Return (source, destination, bytes) of every message, collectives expanded."""
+    flat = expand(program)
+    sends = flat.kind == Op.SEND
+    rows = np.stack([flat.rank_of[sends], flat.peer[sends], flat.bytes[sends]], axis=1)
+    return sorted(rows.tolist())
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_members_take_part_in_the_place_of_ranks(name):
+    alone = generate(f"gen:{name}?{SMALL[name]}", seed=3)
+    placed = generate(f"gen:{name}?{SMALL[name].replace('=4', '=9', 1)}&members=7,2-6:2", seed=3)
+    members = [7, 2, 4, 6]
+    wanted = sorted([members[src], members[dst], size] for src, dst, size in sends_of(alone))
+    assert sends_of(placed) == wanted
+    assert check(placed) == []
+
+
+def test_generators_joined_send_what_each_sends_alone():
+    first, second = "training?ranks=6&members=1-3", "incast?ranks=6&bytes=1000"
+    alone = [send for uri in (first, second) for send in sends_of(generate(f"gen:{uri}"))]
+    joined = generate(f"gen:{first}+{second}")
+    assert sends_of(joined) == sorted(alone)
+    assert check(joined) == []
+
+
+def test_generators_joined_are_a_job_each():
+    joined = generate("gen:barrier?ranks=4&members=0,1+barrier+incast?bytes=1")
+    assert joined.jobs == ["barrier", "barrier-2", "incast"]
+    assert joined.job[joined.kind != Op.COLL].tolist() == [2] * 6
+    assert joined.collectives.job.tolist() == [0, 1]
+
+
+def test_messages_of_generators_joined_do_not_meet():
+    joined = generate("gen:permutation?ranks=2&bytes=1+permutation?bytes=2")
+    key = np.stack([joined.kind, joined.peer, joined.tag, joined.bytes], axis=1)
+    assert sorted(key[joined.rank_of == 0].tolist()) == [
+        [Op.SEND, 1, 0, 1],
+        [Op.SEND, 1, 1, 2],
+        [Op.RECV, 1, 0, 1],
+        [Op.RECV, 1, 1, 2],
+    ]

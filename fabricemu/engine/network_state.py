@@ -15,7 +15,6 @@ from fabricemu.kernels import state as kernel
 Ints = NDArray[np.int64]
 PS_PER_BYTE_AT_1_BPS = 8_000_000_000_000
 MBPS = 10**6
-FIRST_SPAN = 512  # cells of a stream that can be out of order before the engine makes room
 
 
 def fold(h: Ints | int, value: Ints | int) -> Any:
@@ -106,13 +105,12 @@ def level_bits(network: Network) -> int:
 
 
 def cell_fabric(network: Network, seed: int) -> dict[str, Array]:
-    """Return leaves, VOQs, schedulers and sprays; one record of each without a cell fabric."""
+    """Return leaves, schedulers and sprays; one record of each without a cell fabric."""
     ddc = network.ddc
     if ddc is None:
         return _no_cell_fabric()
     addresses = network.n_ranks * network.nic_ports
-    queues = addresses << level_bits(network)  # VOQs of a leaf
-    voqs = ddc.leaves * queues
+    fifos = addresses << level_bits(network)
     seeds = device_seeds(network.n_devices, seed)
     numbers = np.arange(ddc.leaves)
     never = dict.fromkeys(("next_tick", "next_look", "next_sweep", "pace_at"), kernel.INF)
@@ -129,18 +127,14 @@ def cell_fabric(network: Network, seed: int) -> dict[str, Array]:
     coprime = steps[np.gcd(steps, ddc.lanes) == 1]
     return {
         "leaves": leaves,
-        "voqs": empty(voqs, kernel.VOQ),
-        "reassembly": filled(voqs, kernel.REASSEMBLY, next=kernel.NONE),
-        "cell_bits": np.zeros(voqs * (FIRST_SPAN // 32), np.int64),
         "schedulers": schedulers,
-        "asking": filled(queues, kernel.READY, head=kernel.NONE, tail=kernel.NONE),
+        "asking": filled(fifos, kernel.READY, head=kernel.NONE, tail=kernel.NONE),
         "rci_bytes": np.array([*ddc.rci_bytes, 0], np.int64),
         "rci_slow": np.array([0, *ddc.rci_slow], np.int64),
         "level_ticks": np.zeros((ddc.leaves, 1 + len(ddc.rci_bytes)), np.int64),
         "sprays": empty(ddc.leaves * ddc.leaves, kernel.SPRAY_STATE),
         "coprimes": coprime.astype(np.int64),
         "turns_of": filled(2 * ddc.leaves, kernel.READY, head=kernel.NONE, tail=kernel.NONE),
-        "dirty": np.zeros((ddc.leaves, queues), np.int64),
     }
 
 
@@ -179,9 +173,6 @@ def whole_lane_mbps(network: Network) -> Ints:
 def _no_cell_fabric() -> dict[str, Array]:
     return {
         "leaves": empty(1, kernel.LEAF_RECORD),
-        "voqs": empty(1, kernel.VOQ),
-        "reassembly": empty(1, kernel.REASSEMBLY),
-        "cell_bits": np.zeros(1, np.int64),
         "schedulers": empty(1, kernel.SCHEDULER),
         "asking": empty(1, kernel.READY),
         "rci_bytes": np.zeros(1, np.int64),
@@ -190,5 +181,4 @@ def _no_cell_fabric() -> dict[str, Array]:
         "sprays": empty(1, kernel.SPRAY_STATE),
         "coprimes": np.ones(1, np.int64),
         "turns_of": empty(1, kernel.READY),
-        "dirty": np.zeros((1, 1), np.int64),
     }

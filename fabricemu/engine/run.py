@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fabricemu.engine import collect
+from fabricemu.engine import collect, reorder
 from fabricemu.engine import state as engine_state
 from fabricemu.engine.changes import Changes
 from fabricemu.engine.collect import Columns
@@ -67,8 +67,9 @@ def simulate(
     progress: Callable[[Progress], None] | None = None,
     windows: int = 0,
     compiling: Callable[[], None] | None = None,
+    until_ps: int = kernel.INF,
 ) -> Outcome:
-    """Run a program on a network to its end.
+    """Run a program on a network to its end, or to a time before.
 
     Parameters
     ----------
@@ -84,6 +85,9 @@ def simulate(
         Windows per call of the kernel; 0 adapts to about 0.1 s.
     compiling : callable, optional
         Called before the kernels are compiled, if they are not in the cache.
+    until_ps : int, optional
+        Stop before what happens at this time or later. ``Outcome.complete`` tells whether anything
+        was left; of such a run no result is written, and nothing is checked at its end.
 
     Raises
     ------
@@ -93,11 +97,12 @@ def simulate(
     check_inputs(network, transport, program)
     compile_s = warm_up(compiling)
     parts = threads if network.n_ports >= THREAD_PORTS else 1
-    run = _Run(network, transport, program, sink, seed, parts)
+    run = _Run(network, transport, program, sink, seed, parts, until_ps)
     begin = time.perf_counter()
     run.to_the_end(progress, windows)
-    run.watchdog.report_all(run.state)
-    check_finished(run.state, program)
+    if run.complete:
+        run.watchdog.report_all(run.state)
+        check_finished(run.state, program)
     return run.outcome(compile_s, time.perf_counter() - begin)
 
 
@@ -186,9 +191,11 @@ class _Run:
         sink: Callable[[Columns], None],
         seed: int,
         parts: int,
+        until_ps: int,
     ) -> None:
         if network.ddc is not None and engine_state.needs_switching(network, transport):
             network = with_switching(network)  # its lanes have marks and pauses to tell of
+        self.until_ps = until_ps
         self.network, self.program, self.sink = network, program, sink
         self.state = engine_state.build(network, transport, program, seed, parts)
         self.series = Series(network)
@@ -201,9 +208,10 @@ class _Run:
         self.total = total_messages(program)
         self.messages = 0
         self.over = False
+        self.complete = True
 
     def to_the_end(self, progress: Callable[[Progress], None] | None, windows: int) -> None:
-        """Call the kernel until nothing is left to happen."""
+        """Call the kernel until nothing is left to happen, or the time has come to stop."""
         count = windows or FIRST_WINDOWS
         begin = last = time.perf_counter()
         while True:
@@ -234,7 +242,7 @@ class _Run:
         elif status == kernel.Exit.LOSSLESS_DROP:
             fail_lossless(self.state, self.network)
         elif status == kernel.Exit.GROW_REORDER:
-            self.state = _grow_reorder(self.state)
+            self.state = reorder.grow(self.state)
         elif status in (kernel.Exit.FULL_PACKETS, kernel.Exit.FULL_MESSAGES):
             what = "packets" if status == kernel.Exit.FULL_PACKETS else "messages"
             raise EngineError(
@@ -243,11 +251,15 @@ class _Run:
             )
 
     def _set_stop(self) -> None:
-        """Let the kernel return at the end of the bin, or at a change before."""
-        self.state.config["bin_end"] = min(self.series.end, self.changes.next_ps)
+        """Let the kernel return at the end of the bin, or at a change or the stop before."""
+        stop = min(self.series.end, self.changes.next_ps, self.until_ps)
+        self.state.config["bin_end"] = stop
 
     def _sample(self, now: int) -> None:
         """Close bins, take samples, change the network: all before what happens at ``now``."""
+        if now >= self.until_ps:
+            self._stop()
+            return
         if now >= self.series.end:
             self.series.close_until(self.state, now)
             self.sampler.take(self.state, self.series.count * self.series.bin_ps)
@@ -256,6 +268,12 @@ class _Run:
             self.over = is_over(self.state)
         self.state = self.changes.apply_until(self.state, now)
         self._set_stop()
+
+    def _stop(self) -> None:
+        """End the run where it is."""
+        self.series.close_until(self.state, self.until_ps - 1)
+        self._drain()
+        self.over, self.complete = True, is_over(self.state)
 
     def _drain(self) -> None:
         self.pauses.take(self.state)
@@ -278,8 +296,8 @@ class _Run:
             link_drops=state.limits["drops"].copy(),
             link_peak_bytes=series.largest.copy(),
             bin_ps=series.bin_ps,
-            series_bytes=series.bytes[: series.count].copy(),
-            series_peak_bytes=series.peak[: series.count].copy(),
+            series_bytes=series.bytes[: series.count],
+            series_peak_bytes=series.peak[: series.count],
             device=self._device_counters(),
             packets=int(state.hosts["packets"].sum()),
             retransmits=int(state.hosts["retransmits"].sum()),
@@ -287,6 +305,7 @@ class _Run:
             compile_s=compile_s,
             sim_s=sim_s,
             **self._leaves(),
+            complete=self.complete,
             **self._switching(),
         )
 
@@ -315,8 +334,8 @@ class _Run:
             "link_trims": egress["trims"].copy(),
             "link_lost": egress["lost"].copy(),
             "pause_ps": paused_ps(state, int(state.config[0]["now"])),
-            "series_marks": series.marks[: series.count].copy(),
-            "series_pause_ps": series.pause_ps[: series.count].copy(),
+            "series_marks": series.marks[: series.count],
+            "series_pause_ps": series.pause_ps[: series.count],
             "pauses": self.pauses.columns(state),
             "pauses_dropped": self.pauses.dropped,
         }
@@ -343,19 +362,3 @@ class _Run:
                 first = network.ddc.first_leaf
                 counters[name][first : first + network.ddc.leaves] = column
         return counters
-
-
-def _grow_reorder(state: kernel.State) -> kernel.State:
-    """Return the state with twice the room for cells that wait for earlier ones."""
-    span = int(state.config[0]["span"])
-    words = span // 32
-    bits = np.zeros(2 * len(state.cell_bits), np.int64)
-    used = np.flatnonzero(state.cell_bits.reshape(-1, words).any(axis=1))
-    for voq in used:
-        first = int(state.reassembly[voq]["expected"])
-        for seq in range(first, first + span):
-            old, new = seq % span, seq % (2 * span)
-            if state.cell_bits[voq * words + old // 32] >> (old % 32) & 1:
-                bits[voq * 2 * words + new // 32] |= 1 << (new % 32)
-    state.config["span"] = 2 * span
-    return state._replace(cell_bits=bits)

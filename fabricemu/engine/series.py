@@ -40,13 +40,13 @@ class Series:
 
     def close(self, state: kernel.State) -> None:
         """End the open bin."""
-        sent = state.ports["sent_bytes"].copy()
-        self.bytes[self.count] = sent - self._seen
+        sent = state.ports["sent_bytes"]
+        np.subtract(sent, self._seen, out=self.bytes[self.count])
+        self._seen[:] = sent
         self.peak[self.count] = state.ports["bin_peak"]
-        self.largest = np.maximum(self.largest, self.peak[self.count])
+        np.maximum(self.largest, self.peak[self.count], out=self.largest)
         # What waits at the border counts in the next bin too.
         state.ports["bin_peak"] = state.ports["waiting_bytes"]
-        self._seen = sent
         if self.managed:
             self._close_switching(state)
         self.leaves.close(state, self.count, self.bin_ps)

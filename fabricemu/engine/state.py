@@ -9,6 +9,7 @@ from fabricemu.engine import (
     program_state,
     queue_pair_state,
     switch_state,
+    voq_state,
 )
 from fabricemu.engine.memory import Array
 from fabricemu.engine.queue_pair_state import QueuePairs
@@ -31,6 +32,7 @@ def build(
     mailboxes = program_state.Mailboxes(program)
     pairs = pairs_of(network, transport, program)
     arrays: dict[str, Array] = network_state.cell_fabric(network, seed)
+    arrays |= voq_state.voqs(network, pairs, arrays["leaves"])
     rings = _fifos(network) * network.n_ports
     rings += len(arrays["voqs"]) if network.ddc is not None else 0
     extras = memory.Extras(network.ddc is not None, stamped(transport))
@@ -174,7 +176,7 @@ def _config(
         "eager": program_state.eager_limit(program),
         "channels": channels,
         "addresses": network.n_ranks * network.nic_ports,
-        "span": network_state.FIRST_SPAN,
+        "span": voq_state.FIRST_SPAN,
         "port_rings": _fifos(network) * network.n_ports,
         "drain": DRAIN_AT,
         "fifos": _fifos(network),
@@ -204,7 +206,6 @@ def _config(
         values |= {
             "cells": 1,
             "leaves": ddc.leaves,
-            "leaf_ports": ddc.leaf_ports,
             "lanes": ddc.lanes,
             "cell_bytes": ddc.cell_bytes,
             "cell_header": ddc.cell_header_bytes,

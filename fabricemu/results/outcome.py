@@ -27,7 +27,7 @@ def _none() -> Ints:
 
 @dataclass
 class Outcome:
-    """Counters and times of a finished run.
+    """Counters and times of a run.
 
     Attributes
     ----------
@@ -72,6 +72,8 @@ class Outcome:
         ``time_ps`` (n_samples,); ``qp``, ``qp_src``, ``qp_dst``, ``qp_channel`` (n_qps,); and
         (n_samples, n_qps) ``rate_bps`` and ``window_bytes`` (float64, NaN where congestion
         control sets none) and ``entropy`` (int64, of the packet sent last, -1 before the first).
+    complete : bool
+        Whether the program came to its end; else the run was stopped before.
     """
 
     end_ps: int
@@ -101,6 +103,7 @@ class Outcome:
     pauses: dict[str, Ints] = field(default_factory=_no_pauses)
     pauses_dropped: int = 0
     qp_samples: dict[str, NDArray[Any]] = field(default_factory=_no_samples)
+    complete: bool = True
 
     def __post_init__(self) -> None:
         """Count zero on every link for what was not given."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fabricemu.errors import EngineError
 from fabricemu.fabrics.network import Ints, Network
 from fabricemu.results.log import MessageLog
 from fabricemu.results.outcome import PAUSE_COLUMNS, QP_SERIES, Outcome
@@ -18,7 +19,15 @@ FAR = np.iinfo(np.int64).max
 def build_tables(
     network: Network, program: Program, outcome: Outcome, log: MessageLog
 ) -> dict[str, Columns]:
-    """Return every table of ``schema.TABLES``, ready for ``writer.publish``."""
+    """Return every table of ``schema.TABLES``, ready for ``writer.publish``.
+
+    Raises
+    ------
+    EngineError
+        The run was stopped before its end, so its tables would say what is not so.
+    """
+    if not outcome.complete:
+        raise EngineError("a run that was stopped before its end has no result")
     return {
         "messages": log.columns(),
         "histograms": log.histograms(),

@@ -7,10 +7,11 @@ import numpy as np
 
 from fabricemu.errors import TraceError
 from fabricemu.workloads.build import MAX_RANKS, ProgramBuilder
+from fabricemu.workloads.compose import Part, compose
 from fabricemu.workloads.program import Algorithm, Collective, Ints, Program
 from fabricemu.workloads.schedule import ALGORITHMS
 from fabricemu.workloads.training import MODELS, Training, training_program
-from fabricemu.workloads.uri import Key, choice, size, split, values, whole
+from fabricemu.workloads.uri import EVERY, Key, choice, members, size, split, values, whole
 
 RANKS = Key(whole(2))
 CUT = {"channels": Key(whole(1), "1"), "chunks": Key(whole(1), "1")}
@@ -52,7 +53,7 @@ def _one_collective(
 ) -> Program:
     """Return one collective of all ranks."""
     if root >= ranks:
-        raise TraceError(f"gen:broadcast: root {root} is not below ranks={ranks}")
+        raise TraceError(f"gen:broadcast: root {root} is not below the number of ranks, {ranks}")
     way = algorithm or schedule
     builder = ProgramBuilder(ranks)
     row = builder.collective(
@@ -164,19 +165,51 @@ def generate(uri: str, seed: int = 0, ranks: int | None = None) -> Program:
     Parameters
     ----------
     uri : str
-        Such as ``gen:all-reduce?ranks=64&bytes=64MB&algorithm=ring``.
+        Such as ``gen:all-reduce?ranks=64&bytes=64MB&algorithm=ring``. Several joined by ``+`` are
+        a job each and all begin at time 0; ``members`` of each are the ranks that take part.
     seed : int
         Of the random generators.
     ranks : int, optional
         Number of ranks where the URI does not say.
     """
-    name, texts = split(uri, GENERATORS)
-    if ranks is not None and texts.setdefault("ranks", str(ranks)) != str(ranks):
-        raise TraceError(f"{uri!r}: {ranks} ranks are asked for, the trace has {texts['ranks']}")
-    generator = GENERATORS[name]
-    found = values(uri, texts, generator.keys)
-    if found["ranks"] > MAX_RANKS:
-        raise TraceError(f"{uri!r}: ranks: at most {MAX_RANKS}, got {found['ranks']}")
-    program = generator.make(seed, **found)
+    texts = split(uri, GENERATORS)
+    n_ranks = _ranks(uri, [keys for _, keys in texts], ranks)
+    parts = [_part(uri, name, keys, n_ranks, seed) for name, keys in texts]
+    alone = len(texts) == 1 and "members" not in texts[0][1]
+    program = parts[0].program if alone else compose(_distinct(parts), n_ranks)
     program.source = uri
     return program
+
+
+def _ranks(uri: str, texts: list[dict[str, str]], ranks: int | None) -> int:
+    """Return the number of ranks, which any generator of a URI may give for all of them."""
+    given = sorted({keys["ranks"] for keys in texts if "ranks" in keys})
+    if len(given) > 1:
+        raise TraceError(f"{uri!r}: ranks is given as {' and as '.join(given)}")
+    if ranks is not None and given not in ([], [str(ranks)]):
+        raise TraceError(f"{uri!r}: {ranks} ranks are asked for, the trace has {given[0]}")
+    text = {"ranks": given[0]} if given else {} if ranks is None else {"ranks": str(ranks)}
+    found: int = values(uri, text, {"ranks": RANKS})["ranks"]
+    if found > MAX_RANKS:
+        raise TraceError(f"{uri!r}: ranks: at most {MAX_RANKS}, got {found}")
+    return found
+
+
+def _part(uri: str, name: str, texts: dict[str, str], n_ranks: int, seed: int) -> Part:
+    """Return what one generator of a URI makes, and its members."""
+    generator = GENERATORS[name]
+    keys = generator.keys | {"members": Key(members(n_ranks), EVERY)}
+    found = values(uri, texts | {"ranks": str(n_ranks)}, keys)
+    chosen = np.array(found.pop("members") or range(n_ranks), np.int64)
+    return Part(name, generator.make(seed, **found | {"ranks": len(chosen)}), chosen)
+
+
+def _distinct(parts: list[Part]) -> list[Part]:
+    """Return the parts with the second and later jobs of one name numbered."""
+    names = [part.job for part in parts]
+    return [
+        part._replace(job=f"{part.job}-{nth}")
+        if (nth := names[: k + 1].count(part.job)) > 1
+        else part
+        for k, part in enumerate(parts)
+    ]

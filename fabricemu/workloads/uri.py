@@ -1,5 +1,6 @@
-"""Generated traces as text: ``gen:NAME?key=value&key=value``."""
+"""Generated traces as text: ``gen:NAME?key=value&key=value``, several joined by ``+``."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -7,6 +8,8 @@ from fabricemu.errors import ConfigError, TraceError, nearest
 from fabricemu.spec.units import parse_bytes
 
 SCHEME = "gen:"
+JOINT = re.compile(r"\+(?=[a-z])")  # of two generators; 1e+2 is a number
+EVERY = "all"
 
 
 class Key(NamedTuple):
@@ -51,9 +54,41 @@ def choice(names: Iterable[str]) -> Callable[[str], str]:
     return read
 
 
-def split(uri: str, names: Iterable[str]) -> tuple[str, dict[str, str]]:
-    """Return the generator's name and the texts of its keys."""
-    name, _, query = uri.removeprefix(SCHEME).partition("?")
+def members(most: int) -> Callable[[str], list[int] | None]:
+    """Return a reader of ranks such as 0-511, 0-18431:36 or 3,5,9-12; None for all."""
+
+    def read(text: str) -> list[int] | None:
+        if text == EVERY:
+            return None
+        found = [rank for item in text.split(",") for rank in _range(item, most)]
+        if len(set(found)) < len(found):
+            raise ValueError(f"a rank is in {text!r} twice")
+        if len(found) < 2:
+            raise ValueError(f"expected at least 2 ranks, got {text!r}")
+        return found
+
+    return read
+
+
+def _range(text: str, most: int) -> range:
+    """Return the ranks of ``first``, ``first-last`` or ``first-last:step``."""
+    match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?", text, re.ASCII)
+    first, last, step = (int(n) if n else None for n in match.groups()) if match else (None,) * 3
+    if first is None or step == 0 or (last is not None and last < first):
+        raise ValueError(f"expected ranks such as 0-511, 0-511:8 or 3,5,9-12, got {text!r}")
+    last = first if last is None else last
+    if last >= most:
+        raise ValueError(f"no rank {last}; the ranks are 0-{most - 1}")
+    return range(first, last + 1, step or 1)
+
+
+def split(uri: str, names: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
+    """Return the name of each generator and the texts of its keys."""
+    return [_split_one(uri, part, names) for part in JOINT.split(uri.removeprefix(SCHEME))]
+
+
+def _split_one(uri: str, part: str, names: Iterable[str]) -> tuple[str, dict[str, str]]:
+    name, _, query = part.partition("?")
     if name not in names:
         raise TraceError(f"{uri!r}: no generator {name!r}; {nearest(name, names)}")
     texts: dict[str, str] = {}

@@ -156,7 +156,7 @@ def note_dirty(state, index, voq):
         return
     state.voqs[voq]["dirty"] = 1
     leaf = state.leaves[index]
-    state.dirty[index, leaf["dirty"]] = voq
+    state.dirty[leaf["first_voq"] + leaf["dirty"]] = voq
     leaf["dirty"] += 1
 
 
@@ -262,8 +262,7 @@ def renew(state, part, d, now):
     index = state.devices[d]["index"]
     leaf = state.leaves[index]
     leaf["next_look"] = INF
-    first = voqs.number(state, index, 0, 0)
-    for voq in range(first, first + (config["addresses"] << config["level_bits"])):
+    for voq in range(leaf["first_voq"], leaf["end_voq"]):
         queue = state.voqs[voq]
         if queue["asked"] == 0 or voqs.target_leaf(state, voq) == index:
             continue

@@ -92,7 +92,7 @@ def publish(state, part, dev):
     leaf = state.leaves[dev["index"]]
     base = state.config[0]["port_rings"]
     for k in range(leaf["dirty"]):
-        voq = state.dirty[dev["index"], k]
+        voq = state.dirty[leaf["first_voq"] + k]
         state.voqs[voq]["dirty"] = 0
         ring.publish(state, part, base + voq, base + voq)
     leaf["dirty"] = 0

@@ -132,17 +132,12 @@ def expect_sweep(state, leaf, voq, now):
 def sweep(state, part, d, now):
     """Give up the cells that were missing at the last look already (docs/ddc.md 15.2)."""
     config = state.config[0]
-    index = state.devices[d]["index"]
-    leaf = state.leaves[index]
+    leaf = state.leaves[state.devices[d]["index"]]
     leaf["next_sweep"] = INF
-    left = leaf["gaps"]
-    for source in range(config["leaves"]):
-        first = voqs.number(state, source, leaf["first_address"], 0)
-        for voq in range(first, first + (leaf["hosts"] << config["level_bits"])):
-            if left == 0:
-                break
+    for place in range(leaf["first_inbound"], leaf["end_inbound"]):
+        first = state.inbound[place] << config["level_bits"]
+        for voq in range(first, first + (1 << config["level_bits"])):
             if state.reassembly[voq]["came"] > 0:
-                left -= 1
                 give_up(state, part, d, voq, now)
     if leaf["gaps"] > 0:
         leaf["next_sweep"] = (now // config["sweep"] + 1) * config["sweep"]

@@ -1,5 +1,9 @@
-"""Virtual output queues by number: (source leaf, NIC port, level), the level in the low bits."""
+"""Virtual output queues by number: by source leaf, NIC port and level, without unused ones.
 
+Those of a leaf and a NIC port have one place; the low bits of their numbers are their levels.
+"""
+
+import numpy as np
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.state import CLASS_SHIFT, DATA
 
@@ -16,7 +20,8 @@ def level_of(entry):
 def number(state, leaf, address, level):
     """Return the number of a VOQ."""
     config = state.config[0]
-    return ((leaf * config["addresses"] + address) << config["level_bits"]) + level
+    place = np.int64(state.place_of[leaf * config["addresses"] + address])
+    return (place << config["level_bits"]) + level
 
 
 @device
@@ -26,24 +31,24 @@ def level(state, voq):
 
 
 @device
-def pair(state, voq):
-    """Return the number of a VOQ's source leaf and NIC port together."""
-    return voq >> state.config[0]["level_bits"]
+def place(state, voq):
+    """Return where the leaf and the NIC port of a VOQ are."""
+    return state.voq_places[voq >> state.config[0]["level_bits"]]
 
 
 @device
 def source_leaf(state, voq):
     """Return the leaf that holds a VOQ."""
-    return pair(state, voq) // state.config[0]["addresses"]
+    return np.int64(place(state, voq)["leaf"])
 
 
 @device
 def address_of(state, voq):
     """Return the NIC port that a VOQ is for."""
-    return pair(state, voq) % state.config[0]["addresses"]
+    return np.int64(place(state, voq)["address"])
 
 
 @device
 def target_leaf(state, voq):
     """Return the leaf that a VOQ leads to."""
-    return address_of(state, voq) // state.config[0]["leaf_ports"]
+    return np.int64(place(state, voq)["target"])
