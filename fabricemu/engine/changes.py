@@ -6,6 +6,7 @@ import numpy as np
 
 from fabricemu.engine import network_state, switch_state
 from fabricemu.fabrics.network import Change, Network
+from fabricemu.fabrics.reach import MBIT
 from fabricemu.kernels import state as kernel
 
 
@@ -47,7 +48,7 @@ def _apply(state: kernel.State, change: Change) -> kernel.State:
     ports = change.ports
     state.limits["rate"][ports] = change.rate_bps
     state.ports["per_byte"][ports] = network_state.per_byte(change.rate_bps)
-    state.egress["weight"][ports] = np.maximum(change.rate_bps // network_state.MBPS, 1)
+    state.egress["weight"][ports] = np.maximum(change.rate_bps // MBIT, 1)
     state.egress["down"][ports] = 1 - change.up
     if change.routes is None:
         return state

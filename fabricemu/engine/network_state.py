@@ -7,14 +7,13 @@ from numpy.typing import NDArray
 
 from fabricemu.engine.memory import Array, empty, filled
 from fabricemu.fabrics.network import Kind, Network
-from fabricemu.fabrics.reach import lane_mbps
+from fabricemu.fabrics.reach import MBIT, lane_mbps
 from fabricemu.fabrics.transport import Transport
 from fabricemu.kernels import random
 from fabricemu.kernels import state as kernel
 
 Ints = NDArray[np.int64]
 PS_PER_BYTE_AT_1_BPS = 8_000_000_000_000
-MBPS = 10**6
 
 
 def fold(h: Ints | int, value: Ints | int) -> Any:
@@ -158,7 +157,7 @@ def tick_intervals(network: Network, rate_bps: Ints, live_mbps: Ints) -> Ints:
     if ddc.drm == 0:
         return interval
     leaf = host_ports // ddc.leaf_ports
-    mbps = np.maximum(rate_bps[egress] // MBPS, 1)
+    mbps = np.maximum(rate_bps[egress] // MBIT, 1)
     need = np.bincount(leaf, weights=mbps, minlength=ddc.leaves).astype(np.int64) * ddc.drm >> 16
     live = np.maximum(live_mbps, 1)
     slowed: Ints = -(-interval * np.maximum(need, live)[leaf] // live[leaf])

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabricemu.engine.memory import Array, empty, filled
-from fabricemu.engine.network_state import MBPS, device_seeds, fold
+from fabricemu.engine.network_state import device_seeds, fold
 from fabricemu.fabrics.network import Kind, Network, Routes, Switching
+from fabricemu.fabrics.reach import MBIT
 from fabricemu.kernels import state as kernel
 
 Ints = NDArray[np.int64]
@@ -103,7 +104,7 @@ def egress(network: Network, switching: Switching) -> Array:
     records["headroom"] = switching.headroom
     records["pfc"] = np.where(plain, 0, switching.pfc)
     records["to_host"] = host[network.peer]
-    records["weight"] = np.maximum(network.rate_bps // MBPS, 1)
+    records["weight"] = np.maximum(network.rate_bps // MBIT, 1)
     if network.loss is not None:
         records["loss"] = network.loss
     return records
