@@ -132,7 +132,7 @@ def test_lossless_class_without_room_ends_the_run():
     case = ddc(
         8, 4, *LOSSLESS, "switch.headroom=100", "ddc.onchip_buffer=20kB", "ddc.deep_buffer=30kB"
     )
-    with pytest.raises(EngineError, match="leaf1 dropped a packet of lossless class 0"):
+    with pytest.raises(EngineError, match="leaf1 dropped .* class 0 .* ddc.deep_buffer"):
         simulate(case, [(2, 0, 40 * FULL), (3, 0, 40 * FULL)])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fabricemu.engine.memory import Array, filled
-from fabricemu.engine.network_state import fold, mix
+from fabricemu.engine.network_state import fold, levels, mix
 from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.transport import Balance, Control, Protocol, Receiver, Transport
 from fabricemu.kernels import state as kernel
@@ -74,7 +74,7 @@ def ends(network: Network, transport: Transport, pairs: QueuePairs) -> dict[str,
     ahead = transport.receiver != Receiver.IN_ORDER
     words = count * (transport.reorder_packets // WORD_BITS) if ahead else 1
     lost = words if transport.protocol == Protocol.UEC else 1
-    classes = len(network.switching.weight) if network.switching else 1
+    classes = levels(network) - 1
     ports = int(network.port_ptr[network.n_ranks])
     return {
         "senders": senders,

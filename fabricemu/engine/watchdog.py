@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fabricemu.engine.deadlock import describe_cycle, find_cycles
 from fabricemu.errors import EngineError
-from fabricemu.fabrics.network import Network
+from fabricemu.fabrics.network import Kind, Network
 from fabricemu.kernels import state as kernel
 
 REACTIONS = 10  # of a pause frame, between two looks
@@ -69,9 +69,10 @@ def fail_lossless(state: kernel.State, network: Network) -> None:
     share = next(s for s in state.parts if s["status"] == kernel.Exit.LOSSLESS_DROP)
     port, traffic_class = int(share["lossless_port"]), int(share["lossless_class"])
     device = int(network.device_of[port])
+    buffer = "ddc.deep_buffer" if network.kind[device] == Kind.LEAF else "switch.buffer"
     raise EngineError(
         f"{network.names[device]} dropped a packet of lossless class {traffic_class} from its port"
         f" {port - int(network.port_ptr[device])} at {int(state.config[0]['now']) / 1e6:.3f} us:"
         " its buffer and headroom are too small for what comes after a pause; set a larger"
-        " switch.headroom or switch.buffer, or a lower switch.xoff"
+        f" switch.headroom or {buffer}, or a lower switch.xoff"
     )
