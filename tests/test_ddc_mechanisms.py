@@ -72,6 +72,7 @@ def test_flow_control_keeps_cells_out_of_elements():
     assert held.link_drops.sum() == held.retransmits == 0
 
 
+@NEEDS_JIT
 def test_levels_slow_the_credits_of_a_leaf_whose_lanes_are_full():
     """A factor of 8 takes the ports below what the lanes carry, so that their queue stays short."""
     case, free, before = crowded()
@@ -132,7 +133,7 @@ def test_lossless_class_without_room_ends_the_run():
     case = ddc(
         8, 4, *LOSSLESS, "switch.headroom=100", "ddc.onchip_buffer=20kB", "ddc.deep_buffer=30kB"
     )
-    with pytest.raises(EngineError, match="leaf1 dropped .* class 0 .* ddc.deep_buffer"):
+    with pytest.raises(EngineError, match=r"leaf1 dropped .* class 0 .* ddc\.deep_buffer"):
         simulate(case, [(2, 0, 40 * FULL), (3, 0, 40 * FULL)])
 
 
