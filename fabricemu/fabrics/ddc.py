@@ -13,7 +13,7 @@ from fabricemu.fabrics.network import Choice, Ddc, Ints, Kind, Network
 from fabricemu.fabrics.timing import tx_ps
 from fabricemu.fabrics.wiring import Cables, Group, assemble, ends
 from fabricemu.spec.ddc import DdcParams
-from fabricemu.spec.fabric import DdcSpec, FabricSpec
+from fabricemu.spec.fabric import DdcSpec
 
 _CHOICE = {"round-robin": Choice.ROUND_ROBIN, "adaptive": Choice.ADAPTIVE}
 
@@ -49,13 +49,6 @@ def build_ddc(spec: DdcSpec, n_ranks: int) -> Network:
 def shape_of(spec: DdcSpec, n_ranks: int) -> DdcShape:
     """Return the counts of the fabric for ``n_ranks`` hosts."""
     return ddc_shape(spec.ddc, len(leaf_ports(n_ranks * spec.host.nic_ports, spec.ddc.leaf_ports)))
-
-
-def cell_modes(spec: FabricSpec) -> dict[str, int]:
-    """Return how many lanes are one, and how many cells; nothing without a cell fabric."""
-    if not isinstance(spec, DdcSpec):
-        return {}
-    return {"lane_group": spec.ddc.lane_group, "train_cells": spec.ddc.cells_of_a_train}
 
 
 def _host_cables(spec: DdcSpec, n_ranks: int, hosts: Ints) -> Cables:
