@@ -19,7 +19,7 @@ from fabricemu.engine.run import Progress, check_inputs, simulate, warm_up
 from fabricemu.engine.timeline import derive
 from fabricemu.errors import EngineError, TraceError
 from fabricemu.fabrics.build import build
-from fabricemu.fabrics.ddc import cell_modes
+from fabricemu.fabrics.cell_modes import cell_modes
 from fabricemu.fabrics.faults import check_lasting
 from fabricemu.fabrics.paths import Paths
 from fabricemu.results.log import MessageLog

@@ -1,7 +1,7 @@
 """Output-queued switch: Ethernet switches, fabric elements and scale-up switches alike."""
 
 import numpy as np
-from fabricemu.kernels import order, port, ring
+from fabricemu.kernels import order, port, ring, rotation
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.random import fold, pick
 from fabricemu.kernels.state import ADAPTIVE, DATA, ECMP, ROUND_ROBIN
@@ -52,9 +52,7 @@ def route(state, part, dev, entry, now):
         kind = np.int64(entry["kind"] != DATA)
         return first + pick(fold(fold(dev["path_seed"], np.int64(entry["qp"])), kind), count)
     if choice == ROUND_ROBIN:
-        offset = state.turns[turn]
-        state.turns[turn] = offset + 1 if offset + 1 < count else 0
-        return first + offset
+        return first + rotation.take(state, turn, count, entry["kind"])
     start = pick(fold(dev["path_seed"], dev["counter"]), count)
     dev["counter"] += 1
     if choice == ADAPTIVE:

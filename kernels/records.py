@@ -370,7 +370,8 @@ PLACE = np.dtype(
     ]
 )
 SCHEDULER = int64("tick", "allowed", "interval", "waiting")  # levels with a VOQ, as bits
-SPRAY_STATE = int64("lane", "step", "left", "cycle")
+SPRAY_STATE = int64("lane", "step", "left", "cycle", "shares")
+TURN = int64("place", "shares")  # of a round robin, and what of this turn is taken
 LEAF_RECORD = int64(
     "lane_seed",
     "hosts",  # ports facing hosts

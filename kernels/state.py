@@ -54,6 +54,7 @@ from fabricemu.kernels.records import (
     SWITCH_RECORD,
     TAG,
     TRAIL,
+    TURN,
     VOQ,
     int64,
 )
@@ -257,7 +258,7 @@ LAYOUT = {
     "set_of": (np.int64, 2),
     "set_ptr": (np.int64, 1),
     "set_ports": (np.int64, 1),
-    "turns": (np.int64, 1),
+    "turns": (TURN, 1),
     "key_time": (np.int64, 2),
     "key_slot": (np.int64, 2),
     "sort_time": (np.int64, 2),

@@ -103,6 +103,23 @@ def test_what_was_not_exact_is_in_the_file(folder, capsys, overrides, modes, sai
     assert ("not exact" in capsys.readouterr().out) == said
 
 
+@pytest.mark.parametrize(
+    ("overrides", "warned"),
+    [
+        ([], False),
+        (["lane_group=4"], False),
+        (["lane_group=8"], False),
+        (["lane_group=2"], True),
+        (["lane_group=4", "train_cells=1"], True),
+        (["train_cells=4"], True),
+    ],
+)
+def test_a_faster_mode_without_a_bound_is_warned_of(folder, capsys, overrides, warned):
+    changes = [f"--set=ddc.{text}" for text in overrides]
+    assert replay(TINY, "-f", "ddc", "-o", "a.h5", *changes) == 0
+    assert ("has no proven bound" in capsys.readouterr().err) == warned
+
+
 def test_counts_follow_from_the_trace(folder, capsys):
     run = replayed(capsys, TINY, "-f", "clos-ecmp", "-o", "a.h5")[0]
     # 2 messages of 3 packets, each acknowledged once, over 2 links.

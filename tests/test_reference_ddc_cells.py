@@ -6,14 +6,16 @@ from typing import Any, cast
 
 import pytest
 
-from fabricemu.fabrics.network import Network
+from fabricemu.fabrics.network import Choice, Network
 from tests.builders import ddc, sends, transport
 from tests.reference import ReferenceResult, simulate
+from tests.reference.choices import Chooser, Rules
+from tests.reference.cutting import payloads
 from tests.reference.element import Element
 from tests.reference.element_port import ElementPort
 from tests.reference.events import Events
 from tests.reference.hashing import fold
-from tests.reference.packets import Cell
+from tests.reference.packets import Cell, ControlCell, Word
 from tests.reference.port import Link, Port
 from tests.reference.scheduler import Scheduler
 from tests.reference.spray import Lanes, Spray
@@ -39,10 +41,22 @@ def test_trains_have_a_header_for_each_cell_begun(pad: bool, last_bytes: int) ->
     network = ddc(lanes=1, train_cells=3, pad_cells=pad)
     result = simulate(network, transport(), sends([(0, 2, FULL)]), 1)
     message = result.messages[0]
-    # 4160 = 5 * 720 + 560 B of payload; the last waits in the element for the one before
+    # 4160 B are 18 cells, the last of 80 B; its train waits in the element for the one before
     last = last_bytes * 80
     assert result.cells[4] == 6
     assert message.last_cell - message.voq_out == 6 * 3 * CELL + last + 2 * L
+
+
+@pytest.mark.parametrize(
+    ("cells", "trains"),
+    [(1, [1]), (4, [4]), (5, [3, 2]), (9, [3, 3, 3]), (10, [4, 3, 3])],
+)
+def test_cells_are_dealt_evenly_to_the_fewest_trains(cells: int, trains: list[int]) -> None:
+    own = ddc(train_cells=4).ddc
+    assert own is not None
+    full = [240 * train for train in trains]
+    assert payloads(240 * cells, own) == full
+    assert payloads(240 * cells - 239, own) == [*full[:-1], full[-1] - 239]
 
 
 def test_full_train_on_a_fast_lane_takes_the_time_of_a_cell() -> None:
@@ -82,28 +96,38 @@ class Lane:
 
 
 def spray(loads: list[Lane]) -> Spray:
-    return Spray(7, cast(list[Port], loads), len(loads), least_loaded=True)
+    own = ddc(lanes=len(loads), least_loaded=True).ddc
+    assert own is not None
+    return Spray(7, cast(list[Port], loads), own)
+
+
+def cell() -> Cell:
+    return Cell(0, 60, (0, 0, 1), 0, [], deque())
+
+
+def word() -> ControlCell:
+    return ControlCell(0, 64, (0, 0, 1), Word.REQUEST, 1)
 
 
 def test_least_loaded_lane_is_taken() -> None:
     lanes = [Lane(512), Lane(256, busy=True), Lane(256), Lane(512)]
     own = spray(lanes)
-    assert all(own.choose(1) is cast(Port, lanes[2]) for _ in range(9))
+    assert all(own.choose(1, cell()) is cast(Port, lanes[2]) for _ in range(9))
 
 
 def test_equal_lanes_take_turns_as_the_permutation_has_it() -> None:
     lanes = [Lane(0) for _ in range(5)]
     own = spray(lanes)
     turns = Lanes(fold(own.seed, 1), 5)
-    chosen = [own.choose(1) for _ in range(15)]
-    assert chosen == [cast(Port, lanes[turns.take()]) for _ in range(15)]
+    chosen = [own.choose(1, cell()) for _ in range(15)]
+    assert chosen == [cast(Port, lanes[turns.walk(set(range(5)), cell())[0]]) for _ in range(15)]
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 12])
 def test_each_usable_lane_has_one_cell_of_each_cycle(n: int) -> None:
     lanes = Lanes(5, n)
     usable = set(range(0, n, 2))
-    taken = [lanes.walk(usable)[0] for _ in range(4 * len(usable))]
+    taken = [lanes.walk(usable, cell())[0] for _ in range(4 * len(usable))]
     for cycle in range(4):
         own = taken[cycle * len(usable) : (cycle + 1) * len(usable)]
         assert set(own) == usable
@@ -112,8 +136,29 @@ def test_each_usable_lane_has_one_cell_of_each_cycle(n: int) -> None:
 def test_lanes_that_are_passed_over_leave_the_others_their_order() -> None:
     every, some = Lanes(5, 8), Lanes(5, 8)
     usable = {0, 3, 4, 7}
-    order = [lane for lane in (every.take() for _ in range(24)) if lane in usable]
-    assert [some.walk(usable)[0] for _ in range(12)] == order
+    whole = [every.walk(set(range(8)), cell())[0] for _ in range(24)]
+    order = [lane for lane in whole if lane in usable]
+    assert [some.walk(usable, cell())[0] for _ in range(12)] == order
+
+
+def test_words_as_many_as_a_train_has_cells_use_up_one_turn() -> None:
+    trains, mixed = Lanes(5, 7, 3), Lanes(5, 7, 3)
+    usable = set(range(7))
+    turns = [trains.walk(usable, cell())[0] for _ in range(4)]
+    items = [word(), cell(), word(), word(), cell(), cell()]
+    chosen = [mixed.walk(usable, item)[0] for item in items]
+    assert chosen == [turns[k] for k in (0, 0, 1, 1, 2, 3)]
+
+
+@pytest.mark.parametrize("train_cells", [1, 4])
+def test_an_element_counts_turns_as_a_leaf_does(train_cells: int) -> None:
+    rules = Rules(Choice.ROUND_ROBIN, train_cells=train_cells)
+    ports = cast(list[Port], [Lane(k) for k in range(3)])
+    chooser = Chooser(5, rules)
+    chosen = [ports.index(chooser.choose(0, ports, word(), 0)) for _ in range(3 * train_cells)]
+    assert chosen == sorted(chosen)
+    assert set(chosen) == {0, 1, 2}
+    assert chooser.choose(0, ports, cell(), 0) is ports[0]
 
 
 # what an element says

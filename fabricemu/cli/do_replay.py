@@ -17,6 +17,7 @@ from fabricemu.cli.run_text import comparison_text, run_text
 from fabricemu.engine.run import check_inputs
 from fabricemu.errors import ConfigError, OutputError
 from fabricemu.fabrics.build import build
+from fabricemu.fabrics.cell_modes import mode_warnings
 from fabricemu.fabrics.faults import check_lasting
 from fabricemu.fabrics.speedup import speedup_warnings
 from fabricemu.fabrics.topology import hosts_of
@@ -89,7 +90,7 @@ def _check(fabric: FabricSpec, job: Job, trace: Trace) -> list[str]:
         check_lasting(network)
     except ConfigError as error:
         raise ConfigError(f"{fabric.name}: {error}") from None
-    return speedup_warnings(fabric, network)
+    return speedup_warnings(fabric, network) + mode_warnings(fabric)
 
 
 def _hosts_of_file(fabrics: Sequence[FabricSpec]) -> int | None:

@@ -54,7 +54,7 @@ def devices(network: Network, seed: int) -> dict[str, Array]:
     tables = [network.routes, *(change.routes for change in network.changes)]
     groups = np.maximum(groups, max(len(t.set_ptr) for t in tables if t) if any(tables) else 0)
     records["turn_base"] = np.cumsum(groups) - groups
-    return {"devices": records, "turns": np.zeros(int(groups.sum()) + 1, np.int64)}
+    return {"devices": records, "turns": empty(int(groups.sum()) + 1, kernel.TURN)}
 
 
 def ports(network: Network, transport: Transport) -> dict[str, Array]:

@@ -198,6 +198,7 @@ def _config(
         "classes": network_state.levels(network) - 1,
         "level_bits": network_state.level_bits(network),
         "pausing": int(pauses(network)),
+        "train_cells": 1,
     }
     if network.switching is not None:
         values |= _switching(network, network.switching)

@@ -10,9 +10,10 @@ from fabricemu.fabrics.ddc_mechanisms import with_mechanisms
 from fabricemu.fabrics.ddc_shape import DdcShape, ddc_shape
 from fabricemu.fabrics.hosts import host_cables, host_group, leaf_ports, scale_up
 from fabricemu.fabrics.network import Choice, Ddc, Ints, Kind, Network
+from fabricemu.fabrics.timing import tx_ps
 from fabricemu.fabrics.wiring import Cables, Group, assemble, ends
 from fabricemu.spec.ddc import DdcParams
-from fabricemu.spec.fabric import DdcSpec, FabricSpec
+from fabricemu.spec.fabric import DdcSpec
 
 _CHOICE = {"round-robin": Choice.ROUND_ROBIN, "adaptive": Choice.ADAPTIVE}
 
@@ -48,13 +49,6 @@ def build_ddc(spec: DdcSpec, n_ranks: int) -> Network:
 def shape_of(spec: DdcSpec, n_ranks: int) -> DdcShape:
     """Return the counts of the fabric for ``n_ranks`` hosts."""
     return ddc_shape(spec.ddc, len(leaf_ports(n_ranks * spec.host.nic_ports, spec.ddc.leaf_ports)))
-
-
-def cell_modes(spec: FabricSpec) -> dict[str, int]:
-    """Return how many lanes are one, and how many cells; nothing without a cell fabric."""
-    if not isinstance(spec, DdcSpec):
-        return {}
-    return {"lane_group": spec.ddc.lane_group, "train_cells": spec.ddc.cells_of_a_train}
 
 
 def _host_cables(spec: DdcSpec, n_ranks: int, hosts: Ints) -> Cables:
@@ -100,7 +94,7 @@ def _lanes(spec: DdcSpec, n_ranks: int, hosts: Ints, shape: DdcShape) -> Cables:
     leaf, lane = np.divmod(np.arange(shape.leaves * lanes, dtype=np.int64), lanes)
     pod, place = np.divmod(leaf, shape.pod_leaves)
     element, strand = np.divmod(lane, per_element)
-    fibre = spec.links.fabric_latency
+    fibre = spec.links.fabric_latency + _gained(spec.ddc)
     return Cables(
         device=ends(n_ranks + leaf, n_ranks + shape.leaves + pod * shape.elements + element),
         port=ends(hosts[leaf] + lane, place * per_element + strand),
@@ -118,7 +112,7 @@ def _up_lanes(spec: DdcSpec, n_ranks: int, below: Group, shape: DdcShape) -> Cab
     nth, strand = np.divmod(lane, shape.strands)
     spine = plane * (lanes // shape.strands) + nth
     first = n_ranks + shape.leaves
-    hop = spec.ddc.element_latency + spec.links.fabric_latency
+    hop = spec.ddc.element_latency + spec.links.fabric_latency + _gained(spec.ddc)
     return Cables(
         device=ends(first + element, first + len(below.ports) + spine),
         port=ends(
@@ -127,6 +121,12 @@ def _up_lanes(spec: DdcSpec, n_ranks: int, below: Group, shape: DdcShape) -> Cab
         rate_bps=spec.ddc.lane_rate * spec.ddc.lane_group,
         latency_ps=(hop, hop),
     )
+
+
+def _gained(ddc: DdcParams) -> int:
+    """Return the time by which a control cell is sooner through a lane that stands for several."""
+    alone, grouped = tx_ps(ddc.control_cell_bytes, [ddc.lane_rate, ddc.lane_rate * ddc.lane_group])
+    return int(alone - grouped)
 
 
 def _parameters(ddc: DdcParams, n_ranks: int, shape: DdcShape) -> Ddc:

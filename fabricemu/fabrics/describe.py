@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from fabricemu.fabrics.build import build, idle_baseline
+from fabricemu.fabrics.cell_modes import mode_warnings
 from fabricemu.fabrics.derived_rows import derived_rows
 from fabricemu.fabrics.describe_ddc import describe_ddc, emulated_lanes, exact, fabric_boxes
 from fabricemu.fabrics.fault_rows import fault_rows
@@ -52,7 +53,7 @@ def describe(spec: FabricSpec, n_ranks: int) -> dict[str, Any]:
     if isinstance(spec, DdcSpec):
         content["boxes"] |= fabric_boxes(spec, n_ranks)
         content |= describe_ddc(spec, network) | emulated
-    if warnings := speedup_warnings(spec, network):
+    if warnings := speedup_warnings(spec, network) + mode_warnings(spec):
         content["warnings"] = warnings
     return content
 

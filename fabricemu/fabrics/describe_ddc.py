@@ -3,7 +3,8 @@
 from dataclasses import MISSING, fields
 from typing import Any
 
-from fabricemu.fabrics.ddc import cell_modes, shape_of
+from fabricemu.fabrics.cell_modes import cell_modes
+from fabricemu.fabrics.ddc import shape_of
 from fabricemu.fabrics.ddc_mechanisms import ONE, credit_loop_ps
 from fabricemu.fabrics.network import Ddc, Network
 from fabricemu.fabrics.speedup import speedups

@@ -169,14 +169,15 @@ class Paths:
     def least_cell_bytes(self, frame: ArrayLike) -> Ints:
         """Return the size of the largest cell, or train, that a packet of ``frame`` bytes must use.
 
-        Whatever shares its cells, a packet has a full one or all its bytes in one.
+        Whatever shares its cells, a packet has all its bytes in one, or some in one that is full.
+        A train that others follow has at least half the cells that it may have.
         """
         ddc = self.network.ddc
         frame = np.asarray(frame, dtype=np.int64)
         if ddc is None:
             return np.zeros_like(frame)
         cells = -(-frame // (ddc.cell_bytes - ddc.cell_header_bytes))
-        most = ddc.train_cells * ddc.cell_bytes
+        most = (ddc.train_cells + 1) // 2 * ddc.cell_bytes
         size = cells * ddc.cell_bytes if ddc.pad_cells else frame + cells * ddc.cell_header_bytes
         least: Ints = np.minimum(most, size)
         return least

@@ -25,7 +25,7 @@ def frame_bytes(state, payload):
 @device
 def send_control(state, part, d, target, kind, voq, value, now):
     """Send a request, a renewal or a credit to another leaf."""
-    p = lanes.choose(state, part, d, target, now)
+    p = lanes.choose(state, part, d, target, kind, now)
     if p == NONE:
         state.leaves[state.devices[d]["index"]]["unreached"] += 1
         return
@@ -55,7 +55,7 @@ def send_cell(state, part, d, target, voq, payload, first_end, now):
     seq = source["next_seq"]
     source["next_seq"] = seq + 1
     leaf["cells"] += 1
-    p = lanes.choose(state, part, d, target, now)
+    p = lanes.choose(state, part, d, target, CELL, now)
     if p == NONE:
         leaf["unreached"] += 1
         return size
@@ -78,12 +78,17 @@ def send_cell(state, part, d, target, voq, payload, first_end, now):
 def cut(state, part, d, voq, target, first, last, now):
     """Cut the packets ``first .. last - 1`` of a VOQ's ring into cells; return their bytes.
 
+    Trains are as few as can be, and have an even share of the cells, longer ones first.
     A packet notes the numbers of the cells that hold its first and its last byte, and a cell
     the first packet that ends in it.
     """
     config = state.config[0]
     out = state.outs[config["port_rings"] + voq]
-    room = (config["cell_bytes"] - config["cell_header"]) * config["train_cells"]
+    payload = config["cell_bytes"] - config["cell_header"]
+    cells = cells_of(state, out, first, last)
+    trains = parts(cells, config["train_cells"])
+    share = parts(cells, trains)
+    room = share * payload
     total = 0
     held = 0
     ends = np.int64(NONE)
@@ -101,6 +106,10 @@ def cut(state, part, d, voq, target, first, last, now):
             seq += 1
             held = 0
             ends = np.int64(NONE)
+            cells -= share
+            trains -= 1
+            share = parts(cells, trains)
+            room = share * payload
         held += left
         if ends == NONE:
             ends = index
@@ -109,6 +118,21 @@ def cut(state, part, d, voq, target, first, last, now):
     if seq - state.reassembly[voq]["expected"] >= config["span"]:
         state.parts[part]["grow"] = GROW_REORDER
     return total + size
+
+
+@inlined
+def cells_of(state, out, first, last):
+    """Return how many cells packets ``first .. last - 1`` of a VOQ's ring fill."""
+    total = np.int64(0)
+    for index in range(first, last):
+        total += state.entries[ring.at(state, out, index)]["bytes"]
+    return parts(total, state.config[0]["cell_bytes"] - state.config[0]["cell_header"])
+
+
+@inlined
+def parts(size, most):
+    """Return into how many parts of at most ``most`` something is cut."""
+    return (size + most - 1) // most
 
 
 @inlined

@@ -1,7 +1,7 @@
 """The lane that a cell takes: permuted round robins over those that lead to its leaf."""
 
 import numpy as np
-from fabricemu.kernels import port
+from fabricemu.kernels import port, rotation
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.ddc import ports
 from fabricemu.kernels.random import fold, pick
@@ -9,57 +9,62 @@ from fabricemu.kernels.state import NONE
 
 
 @inlined
-def choose(state, part, d, target, now):
-    """Return the port that the next cell to a leaf takes, caught up; NONE if no lane leads there.
+def choose(state, part, d, target, kind, now):
+    """Return the port that a cell or word to a leaf takes, caught up; NONE if no lane leads there.
 
     Rules: docs/model.md 5.6, docs/ddc.md 14.2.
     """
     dev = state.devices[d]
     config = state.config[0]
     leaf = state.leaves[dev["index"]]
+    spray = state.sprays[dev["index"] * config["leaves"] + target]
     first = dev["first_port"] + leaf["hosts"]
     if config["managed"] == 1 and state.switches[d]["table"] == 1:
-        lane = next_usable(state, d, target)
+        lane = next_usable(state, d, leaf, spray, target)
+        if lane == NONE:
+            return np.int64(NONE)
     else:
-        lane = next_lane(state, dev["index"], target)
-    if lane == NONE:
-        return np.int64(NONE)
+        lane = place(state, leaf, spray, target)
+    if rotation.is_over(state, spray, kind):
+        move_on(state, spray)
     if config["least_loaded"] == 1:
         lane = least_loaded(state, part, d, target, lane, now)
-    port.ask_ahead(state, first + state.sprays[dev["index"] * config["leaves"] + target]["lane"])
+    port.ask_ahead(state, first + spray["lane"])
     ports.catch_up(state, part, first + lane, now)
     return first + lane
 
 
 @inlined
-def next_lane(state, source, target):
-    """Take the next place of the round robin from one leaf towards another."""
-    config = state.config[0]
-    lanes = config["lanes"]
-    spray = state.sprays[source * config["leaves"] + target]
+def place(state, leaf, spray, target):
+    """Return the lane whose turn it is in the round robin towards a leaf."""
     if spray["left"] == 0:
-        h = fold(fold(state.leaves[source]["lane_seed"], target), spray["cycle"])
+        h = fold(fold(leaf["lane_seed"], target), spray["cycle"])
         spray["cycle"] += 1
         spray["step"] = state.coprimes[pick(h, len(state.coprimes))]
-        spray["lane"] = pick(fold(h, 1), lanes)
-        spray["left"] = lanes
-    lane = spray["lane"]
-    following = lane + spray["step"]
+        spray["lane"] = pick(fold(h, 1), state.config[0]["lanes"])
+        spray["left"] = state.config[0]["lanes"]
+    return spray["lane"]
+
+
+@inlined
+def move_on(state, spray):
+    """Let it be the next lane's turn."""
+    lanes = state.config[0]["lanes"]
+    following = spray["lane"] + spray["step"]
     spray["lane"] = following - lanes if following >= lanes else following
     spray["left"] -= 1
-    return lane
 
 
 @device
-def next_usable(state, d, target):
-    """Take places until one is of a lane that leads to the leaf; NONE if there is no such lane."""
+def next_usable(state, d, leaf, spray, target):
+    """Move on to the next lane that leads to a leaf, and return it; NONE if there is none."""
     chosen = state.set_of[d - state.config[0]["ranks"], target]
     if chosen == NONE:
         return np.int64(NONE)
-    source = state.devices[d]["index"]
-    lane = next_lane(state, source, target)
+    lane = place(state, leaf, spray, target)
     while not leads_to(state, d, chosen, lane):
-        lane = next_lane(state, source, target)
+        move_on(state, spray)
+        lane = place(state, leaf, spray, target)
     return lane
 
 

@@ -1,7 +1,7 @@
 """The port that a packet takes out of a switch (docs/ethernet.md, Path choice)."""
 
 import numpy as np
-from fabricemu.kernels import extras
+from fabricemu.kernels import extras, rotation
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.paths import adaptive, flowlet
 from fabricemu.kernels.random import fold, pick
@@ -83,8 +83,7 @@ def fresh(state, d, packet, turn, first, start, ports, count, now):
     dev = state.devices[d]
     choice = dev["choice"]
     if choice == ROUND_ROBIN:
-        offset = state.turns[turn] % count
-        state.turns[turn] = offset + 1
+        offset = rotation.take(state, turn, count, state.entries[packet]["kind"])
         return member(state, first, start, ports, offset)
     if choice == ECMP:
         qp, other = flow_key(state, packet)

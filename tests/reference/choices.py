@@ -9,6 +9,7 @@ from tests.reference.flowlets import Flowlets
 from tests.reference.hashing import fold, path_seed, pick
 from tests.reference.packets import Item, Packet
 from tests.reference.port import Port
+from tests.reference.rotation import Rotation
 
 MBIT = 10**6
 
@@ -21,6 +22,7 @@ class Rules:
     weighted: bool = False
     bands: tuple[int, ...] = ()
     refresh: int = 0
+    train_cells: int = 1
 
 
 class Chooser:
@@ -29,7 +31,7 @@ class Chooser:
         self.rules = rules
         self.flowlets = flowlets
         self.choices = 0
-        self.turns: dict[int, int] = defaultdict(int)  # by group
+        self.turns = defaultdict(lambda: Rotation(rules.train_cells))  # by group
         self.seen: dict[Port, tuple[int, int]] = {}  # time and number of a port's band
 
     def choose(self, group: int, ports: list[Port], item: Item, now: int) -> Port:
@@ -52,9 +54,11 @@ class Chooser:
                 assert isinstance(item, Packet), "cells have no flow to hash"
                 return ports[self.place(item.flow_hash(self.seed), ports)]
             case Choice.ROUND_ROBIN:
-                turn = self.turns[group] % len(ports)  # other routes may have fewer ports
-                self.turns[group] = turn + 1
-                return ports[turn]
+                turn = self.turns[group]
+                turn.place %= len(ports)  # other routes may have fewer ports
+                port = ports[turn.place]
+                turn.add(item)
+                return port
             case Choice.SPRAY:
                 return ports[self.spray(ports)]
             case _:

@@ -32,7 +32,7 @@ class Leaf:
 
     def join(self) -> None:
         """Learn what the lanes are, once all ports have their peers."""
-        self.spray = Spray(self.seed, self.ports, self.ddc.lanes, self.ddc.least_loaded)
+        self.spray = Spray(self.seed, self.ports, self.ddc)
         lanes = self.ports[self.hosts :]
         self.learn_rates(sum(weight(lane.peer) for lane in lanes), sum(map(weight, lanes)))
 
@@ -66,7 +66,7 @@ class Leaf:
             self.send(cell)
 
     def send(self, cell: Cell | ControlCell) -> None:
-        lane = self.spray.choose(cell.address)
+        lane = self.spray.choose(cell.address, cell)
         if lane is None:
             self.counts.unreached += 1
         else:

@@ -45,7 +45,11 @@ def route(network: Network, device: int, routes: Routes | None) -> Route:
 
 
 def plain_chooser(network: Network, device: int, seed: int) -> Chooser:
-    return Chooser(seed, Rules(int(network.choice[device])))
+    return Chooser(seed, Rules(int(network.choice[device]), train_cells=train_cells(network)))
+
+
+def train_cells(network: Network) -> int:
+    return 1 if network.ddc is None else network.ddc.train_cells
 
 
 def chooser(network: Network, device: int, seed: int) -> Chooser:
@@ -55,6 +59,7 @@ def chooser(network: Network, device: int, seed: int) -> Chooser:
         switching.weighted,
         tuple(switching.bands.tolist()),
         switching.refresh_ps,
+        train_cells(network),
     )
     if switching.flowlet_gap_ps == 0:
         return Chooser(seed, rules)
