@@ -85,10 +85,8 @@ def cut(state, part, d, voq, target, first, last, now):
     config = state.config[0]
     out = state.outs[config["port_rings"] + voq]
     payload = config["cell_bytes"] - config["cell_header"]
-    cells = cells_of(state, out, first, last)
-    trains = parts(cells, config["train_cells"])
-    share = parts(cells, trains)
-    room = share * payload
+    share, longer = shares(state, out, first, last)
+    room = (share + (longer > 0)) * payload
     total = 0
     held = 0
     ends = np.int64(NONE)
@@ -106,10 +104,8 @@ def cut(state, part, d, voq, target, first, last, now):
             seq += 1
             held = 0
             ends = np.int64(NONE)
-            cells -= share
-            trains -= 1
-            share = parts(cells, trains)
-            room = share * payload
+            longer -= 1
+            room = (share + (longer > 0)) * payload
         held += left
         if ends == NONE:
             ends = index
@@ -121,12 +117,17 @@ def cut(state, part, d, voq, target, first, last, now):
 
 
 @inlined
-def cells_of(state, out, first, last):
-    """Return how many cells packets ``first .. last - 1`` of a VOQ's ring fill."""
+def shares(state, out, first, last):
+    """Return how many cells each train of a batch has, and how many of them have one more."""
+    config = state.config[0]
+    if config["train_cells"] == 1:
+        return np.int64(1), np.int64(0)
     total = np.int64(0)
     for index in range(first, last):
         total += state.entries[ring.at(state, out, index)]["bytes"]
-    return parts(total, state.config[0]["cell_bytes"] - state.config[0]["cell_header"])
+    cells = parts(total, config["cell_bytes"] - config["cell_header"])
+    trains = parts(cells, config["train_cells"])
+    return cells // trains, cells % trains
 
 
 @inlined
