@@ -22,10 +22,11 @@ def cell_fabric_text(found: dict[str, Any]) -> str:
         ("cells", _cells(found)),
         ("virtual queues", _queues(found)),
         ("credits", _credits(found)),
-        ("reassembly", _reassembly(found)),
     ]
-    depths = found["lane_queue_bytes"]
-    rows += [(f"{name} lanes", f"queue {_depths(depths[name])}") for name in depths]
+    if found["cell_tax"] is not None:
+        depths = found["lane_queue_bytes"]
+        rows.append(("reassembly", _reassembly(found)))
+        rows += [(f"{name} lanes", f"queue {_depths(depths[name])}") for name in depths]
     losses = [f"{found[key]} {name}" for key, name in LOSSES.items() if found[key]]
     if losses:
         rows.append(("losses", ", ".join(losses)))
