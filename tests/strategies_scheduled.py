@@ -84,6 +84,15 @@ def with_classes(draw: st.DrawFn, network: Network) -> Network:
 
 
 @st.composite
+def with_buffers(draw: st.DrawFn, network: Network) -> Network:
+    """Add shared buffers to leaves with classes; too little loses lossless packets, loudly."""
+    assert network.switching is not None
+    found = draw(strategies_ethernet.buffers())
+    found["headroom"] = np.full(network.n_ports, found["headroom"])
+    return replace(network, switching=replace(network.switching, **found))
+
+
+@st.composite
 def losing(draw: st.DrawFn, network: Network) -> Network:
     """Add what loses cells or packets, and what recovers; all is whole again some time."""
     assert network.ddc is not None

@@ -33,9 +33,12 @@ def test_fabrics_agree(data):
 @examples(300)
 @given(st.data())
 def test_classes_agree(data):
-    """Classes with strict and weighted service, the buffer of leaves and PFC."""
+    """Classes with strict and weighted service, buffers of leaves with and without end, PFC."""
     network = data.draw(strategies_scheduled.networks())
-    check(data, data.draw(strategies_scheduled.with_classes(network)), bounded=True)
+    network = data.draw(strategies_scheduled.with_classes(network))
+    if data.draw(st.booleans()):
+        network = data.draw(strategies_scheduled.with_buffers(network))
+    check(data, network, bounded=True)
 
 
 @examples(300)
