@@ -41,6 +41,7 @@ FABRICS: dict[str, tuple[str, list[str]]] = {
     "clos": ("uet-nscc", [*FAT_TREE, *PLAIN]),
     "nscc": ("uet-nscc", [*FAT_TREE, "transport.entropies=128"]),
     "ddc": ("ddc", []),
+    "trains": ("ddc", ["ddc.lane_group=4"]),
     "clos-spray": ("clos-spray", []),
     "ddc-two-stage": ("ddc-two-stage", []),
     "ddc-800g": ("ddc-800g", []),

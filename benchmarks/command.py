@@ -76,14 +76,20 @@ def measure(hosts: int, trace: str, rounds: int, collective: bool) -> dict[str, 
     """Return all figures, ready for JSON."""
     found: dict[str, Any] = {"schema": 1, **machine.describe(), "hosts": hosts, "trace": trace}
     found["compile_s"] = compile_all()
-    clos, ddc, nscc = (inputs(fabric, hosts, trace) for fabric in ("clos", "ddc", "nscc"))
+    names = ("clos", "ddc", "trains", "nscc")
+    clos, ddc, trains, nscc = (inputs(fabric, hosts, trace) for fabric in names)
     demand_equal(clos)
     cases = [engine_case("clos", clos, 1), classic_case("classic", clos)]
-    cases += [engine_case("ddc", ddc, 1), engine_case("nscc", nscc, 1)]
+    cases += [engine_case("ddc", ddc, 1), engine_case("trains", trains, 1)]
+    cases.append(engine_case("nscc", nscc, 1))
     cases += in_threads({"clos": clos, "ddc": ddc}, found)
     samples = interleave(cases, rounds, tell)
     found["cases"] = [row(case, samples[case.name]) for case in cases]
     found["clos_faster_than_classic"] = ratio(samples["clos"], samples["classic"])
+    # The same packets of 4 KB: times stand for what one of them costs.
+    found["packet_cost_over_clos"] = {
+        name: ratio(samples["clos"], samples[name]) for name in ("ddc", "trains")
+    }
     found["memory"] = {}
     for figures in found["cases"]:
         if figures["case"] in ("clos", "ddc"):

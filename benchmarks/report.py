@@ -25,6 +25,11 @@ def as_text(found: dict[str, Any]) -> str:
         "",
         f"clos over classic: {faster['median']:.2f} times as fast"
         f" ({faster['min']:.2f} to {faster['max']:.2f}), same times of all messages",
+        *(
+            f"a packet of 4 KB in {name}: {cost['median']:.2f} times the time of one in clos"
+            f" ({cost['min']:.2f} to {cost['max']:.2f})"
+            for name, cost in found["packet_cost_over_clos"].items()
+        ),
         f"compile: engine {compile_s['engine']:.1f} s{kept}, classic {compile_s['classic']:.1f} s",
         *memory_lines(found),
         *found["notes"],

@@ -119,8 +119,15 @@ def test_quick_benchmark_prints_json():
     done = script("--quick", "--hosts", "16", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert [figures["case"] for figures in found["cases"]] == ["clos", "classic", "ddc", "nscc"]
+    assert [figures["case"] for figures in found["cases"]] == [
+        "clos",
+        "classic",
+        "ddc",
+        "trains",
+        "nscc",
+    ]
     assert found["cases"][0]["packet_hops"] == found["cases"][1]["packet_hops"]
+    assert set(found["packet_cost_over_clos"]) == {"ddc", "trains"}
     assert found["memory"]["clos"]["peak_bytes"] > found["memory"]["clos"]["before_bytes"] > 0
 
 
@@ -130,6 +137,7 @@ def test_quick_benchmark_prints_a_table():
     assert done.returncode == 0, done.stderr
     assert "M hops/s" in done.stdout
     assert "clos over classic" in done.stdout
+    assert "a packet of 4 KB in trains" in done.stdout
 
 
 def test_hosts_that_do_not_fit_are_one_line():

@@ -12,6 +12,8 @@ from fabricemu.fabrics.table_ways import TableWays
 from fabricemu.fabrics.timing import tx_ps
 from fabricemu.fabrics.walk import RegularWays
 from fabricemu.spec.presets import load_fabric
+from tests.compare import examples
+from tests.reference.cutting import frame_bytes, payloads
 
 times = st.integers(1, 50)
 
@@ -36,6 +38,26 @@ def test_hops_follow_the_distance(dst, hops):
 def test_a_scale_up_neighbour_is_reached_without_the_fabric():
     paths = paths_of("ddc", 64, "host.scale_up_ranks=8")
     assert paths.latency_ps(8, [15, 16]).tolist() == [1_000_000, 3_400_000]
+
+
+@examples(200)
+@given(
+    frames=st.lists(st.integers(1, 6000), min_size=1, max_size=4),
+    train_cells=st.integers(1, 9),
+    pad=st.booleans(),
+)
+def test_every_packet_has_a_part_in_a_train_of_the_least_size(frames, train_cells, pad):
+    overrides = [f"ddc.train_cells={train_cells}", f"ddc.pad_cells={str(pad).lower()}"]
+    paths = paths_of("ddc", 72, *overrides)
+    ddc = paths.network.ddc
+    sizes = payloads(sum(frames), ddc)
+    stops = np.cumsum(sizes)
+    trains = np.array([frame_bytes(size, ddc) for size in sizes])
+    ends = np.cumsum(frames)
+    first = np.searchsorted(stops, ends - frames, side="right")
+    last = np.searchsorted(stops, ends - 1, side="right")
+    largest = [trains[a : b + 1].max() for a, b in zip(first, last, strict=True)]
+    assert (paths.least_cell_bytes(frames) <= largest).all()
 
 
 def test_rails_decide_the_leaf():

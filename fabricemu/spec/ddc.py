@@ -71,7 +71,8 @@ class DdcParams(DdcMechanisms):
         default=1,
         ge=1,
         le=4096,
-        description="lanes that are emulated as one of so many times the rate; 1: exact",
+        description="lanes that are emulated as one of so many times the rate; 1: exact, 4 and 8:"
+        " jobs within 0.5 and 1.25 % of that where lanes are not at their limit (docs/ddc.md)",
     )
     train_cells: CountOrAuto = Field(
         default="auto",
