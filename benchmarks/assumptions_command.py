@@ -17,6 +17,7 @@ from fabricemu.errors import FabricemuError
 
 DEFAULT = Setting()
 ETHERNET = ("clos-ecmp", "clos-uec")
+VISIBLE = 0.05  # per cent; less is printed as 0.0
 KEYS = list(dict.fromkeys(variation.key for variation in variations()))
 
 
@@ -41,7 +42,7 @@ def whole(context: click.Context, option: click.Parameter, value: int) -> int:
     "--lanes",
     default=DEFAULT.lanes,
     show_default=True,
-    type=click.IntRange(16, 160),
+    type=click.IntRange(32, 160),
     callback=whole,
     help="Of a leaf of 36 ports, and of smaller ones as many less.",
 )
@@ -144,7 +145,7 @@ def default_table(sweep: Sweep) -> str:
 
 
 def change_table(sweep: Sweep, changes: list[Change]) -> str:
-    """Return a row for each value of each parameter: per cent of JCT and of p99 FCT."""
+    """Return a row for each value that matters: per cent of JCT and of p99 FCT; and the others."""
     names = list(sweep.programs)
     rows = [
         [
@@ -153,15 +154,23 @@ def change_table(sweep: Sweep, changes: list[Change]) -> str:
             *(f"{change.jct[name]:+.1f} {change.fct_p99[name]:+6.1f}" for name in names),
         ]
         for change in changes
+        if change.largest >= VISIBLE
     ]
-    return table(("JCT and p99 FCT, change in %", "largest", *names), rows)
+    others = [change.variation.title for change in changes if change.largest < VISIBLE]
+    head = ("JCT and p99 FCT, change in %", "largest", *names)
+    return f"{table(head, rows)}\n\n{listed(f'below {VISIBLE} %', others)}"
+
+
+def listed(head: str, lines: list[str]) -> str:
+    """Return a list under its head."""
+    return "\n".join([f"{head}:", *(f"  {line}" for line in lines or ["none"])])
 
 
 def order(changes: list[Change]) -> str:
     """Return where the DDC gets from one side of an Ethernet fabric to the other."""
     lines = [
-        f"  {change.variation.title}: {workload}, {fabric}"
+        f"{change.variation.title}: {workload}, {fabric}"
         for change in changes
         for workload, fabric in change.reversals
     ]
-    return "\n".join(["order of DDC and Ethernet reversed:", *(lines or ["  nowhere"])])
+    return listed("order of DDC and Ethernet reversed", lines)

@@ -1,8 +1,9 @@
 """What is assumed of the preset ``ddc``, and the other values that each is given.
 
-A latency takes the ends of the range that its description names, or half and double; a size half
-and double; a mechanism that is off is switched on, with the figures of docs/ddc.md ("Parameters"),
-and what is assumed of it is varied from there.
+A latency takes the ends of the range that its description names, or half and double where it
+names none; half also below the NIC's, which is at the lower end. A size takes half and double. A
+mechanism that is off is switched on, with the figures of docs/ddc.md ("Parameters"), and what is
+assumed of it is varied from there.
 """
 
 from collections.abc import Iterator

@@ -176,9 +176,16 @@ def test_command_prints_the_same_tables_each_time():
     assert [line.split("  ")[0] for line in lines if line.startswith("ddc")] == [
         "ddc.element_latency = 400ns",
         "ddc.element_latency = 800ns",
-        "ddc.choice = adaptive",
     ]
+    assert lines[-2:] == ["order of DDC and Ethernet reversed:", "  none"]
     assert first.stdout == second.stdout
+
+
+@compiled
+def test_what_does_nothing_is_named_without_a_row():
+    lines = run("-p", "ddc.llfc_xoff", "-f", "clos-ecmp").stdout.splitlines()
+    first = lines.index("below 0.05 %:") + 1
+    assert lines[first : first + 3] == [f"  ddc.llfc_xoff = {size}" for size in (2048, 4096, 8192)]
 
 
 @compiled
