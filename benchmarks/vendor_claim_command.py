@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -140,9 +141,7 @@ def compare_all(
             f"--hosts {setting.hosts}: expected a multiple of {TENANTS} tenants;"
             f" the nearest valid choice is {near}"
         )
-    for fabric in fabrics:
-        if not isinstance(load_fabric(fabric), ClosSpec):
-            raise ConfigError(f"{fabric}: expected an Ethernet fabric; {DDC} is always beside it")
+    check_ethernet(fabrics)
     if not engine.cached():
         click.echo("compiling the kernels, about a minute", err=True)
     return {
@@ -152,6 +151,13 @@ def compare_all(
         }
         for workload in dict.fromkeys(workloads)
     }
+
+
+def check_ethernet(fabrics: Sequence[str]) -> None:
+    """Raise ConfigError for a preset or file that is not an Ethernet fabric."""
+    for fabric in fabrics:
+        if not isinstance(load_fabric(fabric), ClosSpec):
+            raise ConfigError(f"{fabric}: expected an Ethernet fabric; {DDC} is always beside it")
 
 
 def tell(line: str) -> None:

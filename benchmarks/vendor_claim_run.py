@@ -4,7 +4,7 @@ Boxes are those of the claim, or all of them smaller by the same divisor, so tha
 experiment has leaves and spines enough.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -14,7 +14,7 @@ from fabricemu.engine.run import simulate
 from fabricemu.fabrics.build import build
 from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.transport import Transport
-from fabricemu.spec.fabric import ClosSpec
+from fabricemu.spec.fabric import ClosSpec, FabricSpec
 from fabricemu.spec.presets import load_fabric
 from fabricemu.workloads.build import ProgramBuilder
 from fabricemu.workloads.program import Algorithm, Collective, Ints, Program
@@ -109,13 +109,21 @@ def overrides(preset: str, setting: Setting, other_links: bool) -> list[str]:
     ]
 
 
+def spec_of(
+    preset: str, setting: Setting, other_links: bool = False, changes: Sequence[str] = ()
+) -> FabricSpec:
+    """Return a preset with boxes of the size of the setting, and with ``changes`` of its keys."""
+    own = [*overrides(preset, setting, other_links), *changes]
+    spec = load_fabric(preset, own)
+    if isinstance(spec, ClosSpec) and isinstance(spec.switch.buffer, int):
+        own.append(f"switch.buffer={spec.switch.buffer // setting.divisor}")
+        spec = load_fabric(preset, own)
+    return spec
+
+
 def fabric_of(preset: str, setting: Setting, condition: Condition) -> tuple[Network, Transport]:
     """Return network and transport of a preset in a condition."""
-    changes = overrides(preset, setting, condition == Condition.OTHER_LINKS)
-    spec = load_fabric(preset, changes)
-    if isinstance(spec, ClosSpec) and isinstance(spec.switch.buffer, int):
-        changes.append(f"switch.buffer={spec.switch.buffer // setting.divisor}")
-        spec = load_fabric(preset, changes)
+    spec = spec_of(preset, setting, condition == Condition.OTHER_LINKS)
     network, transport = build(spec, setting.hosts)
     if condition == Condition.SLOW_NICS:
         network = slowed(network, setting.slow)
