@@ -5,13 +5,13 @@ from fabricemu.kernels.state import CELL
 
 
 @inlined
-def is_over(state, turn, kind):
-    """Count an entry in a turn; return whether the next begins.
+def is_over(state, turn, share):
+    """Count an entry's share of a turn; return whether the next begins.
 
     A turn has room for a train, or for as many control cells as a train has cells.
     """
     room = state.config[0]["train_cells"]
-    turn["shares"] += room if kind == CELL else 1
+    turn["shares"] += share
     if turn["shares"] < room:
         return False
     turn["shares"] -= room
@@ -25,5 +25,6 @@ def take(state, index, count, kind):
     place = turn["place"]
     if place >= count:  # it has come round, or other routes had more ports
         place %= count
-    turn["place"] = place + 1 if is_over(state, turn, kind) else place
+    share = state.config[0]["train_cells"] if kind == CELL else 1
+    turn["place"] = place + 1 if is_over(state, turn, share) else place
     return place

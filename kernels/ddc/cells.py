@@ -25,7 +25,7 @@ def frame_bytes(state, payload):
 @device
 def send_control(state, part, d, target, kind, voq, value, now):
     """Send a request, a renewal or a credit to another leaf."""
-    p = lanes.choose(state, part, d, target, kind, now)
+    p = lanes.choose(state, part, d, target, np.int64(1), now)
     if p == NONE:
         state.leaves[state.devices[d]["index"]]["unreached"] += 1
         return
@@ -55,7 +55,7 @@ def send_cell(state, part, d, target, voq, payload, first_end, now):
     seq = source["next_seq"]
     source["next_seq"] = seq + 1
     leaf["cells"] += 1
-    p = lanes.choose(state, part, d, target, CELL, now)
+    p = lanes.choose(state, part, d, target, state.config[0]["train_cells"], now)
     if p == NONE:
         leaf["unreached"] += 1
         return size
@@ -87,8 +87,8 @@ def cut(state, part, d, voq, target, first, last, now):
     payload = config["cell_bytes"] - config["cell_header"]
     share, longer = shares(state, out, first, last)
     room = (share + (longer > 0)) * payload
-    total = 0
-    held = 0
+    total = np.int64(0)
+    held = np.int64(0)
     ends = np.int64(NONE)
     marked = first
     seq = state.voqs[voq]["next_seq"]
@@ -102,7 +102,7 @@ def cut(state, part, d, voq, target, first, last, now):
             marked = note_cell(state, out, marked, index, seq, size)
             total += size
             seq += 1
-            held = 0
+            held = np.int64(0)
             ends = np.int64(NONE)
             longer -= 1
             room = (share + (longer > 0)) * payload

@@ -9,10 +9,10 @@ from fabricemu.kernels.state import NONE
 
 
 @inlined
-def choose(state, part, d, target, kind, now):
+def choose(state, part, d, target, share, now):
     """Return the port that a cell or word to a leaf takes, caught up; NONE if no lane leads there.
 
-    Rules: docs/model.md 5.6, docs/ddc.md 14.2.
+    ``share`` is what it takes of a turn. Rules: docs/model.md 5.6, docs/ddc.md 14.2.
     """
     dev = state.devices[d]
     config = state.config[0]
@@ -25,7 +25,7 @@ def choose(state, part, d, target, kind, now):
             return np.int64(NONE)
     else:
         lane = place(state, leaf, spray, target)
-    if rotation.is_over(state, spray, kind):
+    if rotation.is_over(state, spray, share):
         move_on(state, spray)
     if config["least_loaded"] == 1:
         lane = least_loaded(state, part, d, target, lane, now)

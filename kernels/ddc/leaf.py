@@ -5,7 +5,7 @@ from fabricemu.kernels import order, pool, ring
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.ddc import grants, ingress, pacer, ports, reassembly, requests
 from fabricemu.kernels.state import CELL, CREDIT, INF, LOST, PAUSE, RENEWAL, REQUEST
-from fabricemu.kernels.switch import departures, output, pause
+from fabricemu.kernels.switch import output, pause
 
 
 @inlined
@@ -24,18 +24,12 @@ def arrive(state, part, d, item, now):
     elif kind == RENEWAL:
         requests.on_renewal(state, d, np.int64(entry["qp"]), np.int64(entry["psn"]), now)
     elif kind == PAUSE:
-        obey(state, part, d, i, packet, now)
+        if pause.obey(state, part, i, packet, now):
+            output.resume(state, part, d, i, now)
     elif kind != LOST:
         ingress.receive_packet(state, part, d, i, packet, now)
         return
     pool.give(state, part, packet)
-
-
-@device
-def obey(state, part, d, i, packet, now):
-    """Stop a lane, or let it go on."""
-    if pause.obey(state, part, i, packet, now) and state.ports[i]["free_at"] <= now:
-        output.depart(state, part, d, i, now)
 
 
 @device
@@ -78,7 +72,7 @@ def step(state, part, d, start, end):
             later = min(later, now)
             return min(later, ports.flush(state, part, dev, end))
         if departure == now:
-            output.depart(state, part, d, departures.take(state, d), now)
+            ports.depart(state, part, d, now)
         elif timer == now:
             handle_timer(state, part, d, leaf, now)
         else:

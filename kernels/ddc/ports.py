@@ -15,11 +15,23 @@ def catch_up(state, part, p, now):
         port.advance(state, part, p, now)
 
 
+@device
+def queue_data(state, part, d, p, packet, now):
+    """Give data to a port of a switch."""
+    output.data(state, part, d, p, p, packet, now)
+
+
+@device
+def queue_control(state, part, d, p, packet, now):
+    """Give control to a port of a switch."""
+    output.control(state, part, d, p, packet, now)
+
+
 @inlined
 def send_cell(state, part, d, p, cell, now):
     """Give a data cell to lane ``p``, which has caught up."""
     if state.config[0]["managed"] == 1:
-        output.data(state, part, d, p, p, cell, now)
+        queue_data(state, part, d, p, cell, now)
         return
     ring.push(state, part, port.FIFOS * p + BULK, cell)
     port.start_or_wait(state, part, p, BULK, cell, now)
@@ -29,7 +41,7 @@ def send_cell(state, part, d, p, cell, now):
 def send_control(state, part, d, p, cell, now):
     """Give a control cell to lane ``p``, which has caught up."""
     if state.config[0]["managed"] == 1:
-        output.control(state, part, d, p, cell, now)
+        queue_control(state, part, d, p, cell, now)
         return
     ring.push(state, part, port.FIFOS * p + CONTROL, cell)
     port.start_or_wait(state, part, p, CONTROL, cell, now)
@@ -41,15 +53,21 @@ def send_packet(state, part, d, p, level, packet, now):
     if state.config[0]["managed"] == 0:
         port.enqueue(state, part, p, level, packet, now)
     elif level == CONTROL:
-        output.control(state, part, d, p, packet, now)
+        queue_control(state, part, d, p, packet, now)
     else:
-        output.data(state, part, d, p, p, packet, now)
+        queue_data(state, part, d, p, packet, now)
 
 
 @inlined
 def next_departure(state, d):
     """Return the time of the next departure that must happen in its turn."""
     return departures.first(state, d) if state.config[0]["managed"] == 1 else np.int64(INF)
+
+
+@device
+def depart(state, part, d, now):
+    """Let the port whose turn it is depart."""
+    output.depart(state, part, d, departures.take(state, d), now)
 
 
 @device

@@ -158,6 +158,13 @@ def depart(state, part, d, p, now):
     wire.schedule(state, d, p, now)
 
 
+@device
+def resume(state, part, d, p, now):
+    """Let a port go on that a pause had stopped."""
+    if state.ports[p]["free_at"] <= now:
+        depart(state, part, d, p, now)
+
+
 @inlined
 def leave(state, part, d, p, packet, now):
     """Take a data packet out of its queue: mark it, give its charge back."""

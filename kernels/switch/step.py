@@ -20,8 +20,8 @@ def arrive(state, part, d, item, now):
     if kind == PAUSE:
         resumed = pause.obey(state, part, i, packet, now)
         pool.give(state, part, packet)
-        if resumed and state.ports[i]["free_at"] <= now:
-            output.depart(state, part, d, i, now)
+        if resumed:
+            output.resume(state, part, d, i, now)
         return
     p = choose.route(state, d, dev, packet, now)
     if p == NONE:
