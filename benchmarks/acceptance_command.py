@@ -62,7 +62,7 @@ def main(cases: Path, matrices: Path, seeds: int, only_listed: bool, as_json: bo
 def compare_all(cases: list[Case], matrices: Path, seeds: int) -> list[Result]:
     """Run all cases and say how far it is."""
     if not engine.cached():
-        click.echo("compiling the kernels, about a minute", err=True)
+        click.echo("compiling the kernels, a minute or two", err=True)
     results = []
     for number, case in enumerate(cases, 1):
         results.append(compare(case, matrices, seeds))

@@ -105,7 +105,7 @@ def measure(
 ) -> tuple[Sweep, list[Change]]:
     """Run everything and say how far it is; return what matters most first."""
     if not engine.cached():
-        tell("compiling the kernels, about a minute")
+        tell("compiling the kernels, a minute or two")
     sweep = Sweep(setting, workloads, fabrics)
     changes = []
     for variation in variations():

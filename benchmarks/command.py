@@ -117,7 +117,7 @@ def measure_large(quick: bool) -> dict[str, Any]:
 def compile_all() -> dict[str, Any]:
     """Compile both loops; return the seconds it took."""
     cached = engine.cached()
-    tell("loading the kernels" if cached else "compiling the kernels, about a minute")
+    tell("loading the kernels" if cached else "compiling the kernels, a minute or two")
     return {
         "engine": engine.warm_up(),
         "engine_from_cache": cached,

@@ -88,7 +88,7 @@ def check(plot: Path | None) -> None:
 def measure(setting: Setting, names: tuple[str, ...]) -> Rates:
     """Return the rates of each scheme, ascending, and say how far it is."""
     if not engine.cached():
-        click.echo("compiling the kernels, about a minute", err=True)
+        click.echo("compiling the kernels, a minute or two", err=True)
     found: Rates = {}
     for name in dict.fromkeys(names):
         begin = time.perf_counter()

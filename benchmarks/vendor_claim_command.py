@@ -143,7 +143,7 @@ def compare_all(
         )
     check_ethernet(fabrics)
     if not engine.cached():
-        click.echo("compiling the kernels, about a minute", err=True)
+        click.echo("compiling the kernels, a minute or two", err=True)
     return {
         workload: {
             fabric: run_all(setting, workload, fabric, seeds, tell)

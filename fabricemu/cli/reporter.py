@@ -50,7 +50,7 @@ class Reporter(Watcher):
     def compiling(self) -> None:
         """Say why nothing happens for a while."""
         self._announced = True
-        self.say("compiling the kernels: once after an installation, about a minute ...")
+        self.say("compiling the kernels: once after an installation, a minute or two ...")
 
     def compiled(self, seconds: float) -> None:
         """Say how long it took; from here on signals wait for ``progress``."""
