@@ -13,6 +13,7 @@ from fabricemu.workloads.expand import expand
 from fabricemu.workloads.program import Algorithm, Collective
 from tests import builders, strategies
 from tests import strategies_ethernet as ethernet
+from tests import strategies_scheduled as scheduled
 from tests.compare import JIT, assert_same, assert_same_runs, run
 
 TIMES = (
@@ -59,6 +60,23 @@ def test_threads_do_not_change_any_program(case):
     before, engine.THREAD_PORTS = engine.THREAD_PORTS, 1
     try:
         runs = [attempt(network, transport, program, seed, threads) for threads in (1, 2)]
+    finally:
+        engine.THREAD_PORTS = before
+    same_or_both_fail(*runs)
+
+
+@FEW
+@given(st.data())
+def test_threads_do_not_change_a_scheduled_fabric(data):
+    """With classes and pauses, and with lanes that fail and lose cells."""
+    network = data.draw(scheduled.with_classes(data.draw(scheduled.networks())))
+    if data.draw(st.booleans()):
+        network = data.draw(scheduled.losing(network))
+    transport = data.draw(strategies.transports(network, bounded=True))
+    program = data.draw(strategies.collective_programs(network.n_ranks, transport))
+    before, engine.THREAD_PORTS = engine.THREAD_PORTS, 1
+    try:
+        runs = [attempt(network, transport, program, 1, threads) for threads in (1, 3)]
     finally:
         engine.THREAD_PORTS = before
     same_or_both_fail(*runs)
