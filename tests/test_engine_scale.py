@@ -89,7 +89,7 @@ def test_state_is_proportional_to_the_fabric_and_not_to_its_square():
 def test_tables_of_two_leaves_are_small():
     state = state_of(2304)
     leaves, hosts = len(state.leaves), len(state.hosts)
-    assert state.sprays.nbytes == 32 * leaves**2
+    assert state.sprays.nbytes == 40 * leaves**2
     assert state.place_of.nbytes == 4 * leaves * hosts
 
 
