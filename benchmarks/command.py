@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from benchmarks import classic_run, large, machine
 from benchmarks.cases import (
@@ -49,6 +50,8 @@ def main(
     trace: str | None,
 ) -> None:
     """Measure packets and cells sent over links per second of wall time."""
+    if only_large:
+        refuse_beside_large(click.get_current_context())
     trace = trace or permutation(hosts, QUICK_SIZE if quick else SIZE)
     try:
         if memory_of:
@@ -65,6 +68,13 @@ def main(
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     click.echo(json.dumps(found, indent=1) if as_json else text(found))
+
+
+def refuse_beside_large(context: click.Context) -> None:
+    """Raise UsageError for an option that would change nothing."""
+    for name in ("hosts", "rounds", "collective"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} changes nothing with --large; expected one of them")
 
 
 def tell(line: str) -> None:

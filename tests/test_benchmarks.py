@@ -154,6 +154,13 @@ def test_large_cases_have_512_ranks_all_to_all_and_a_ring_over_all():
         assert sizes[program.collectives.group].tolist() == [512, case.hosts]
 
 
+@pytest.mark.parametrize("option", [("--hosts", "16"), ("--rounds", "2"), ("--collective",)])
+def test_options_that_change_nothing_beside_large_are_refused(option):
+    done = script("--large", *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option[0]} changes nothing with --large" in done.stderr
+
+
 @pytest.mark.slow
 @compiled
 def test_quick_large_benchmark_tells_rate_memory_and_time_to_build():

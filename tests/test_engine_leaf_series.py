@@ -76,7 +76,7 @@ def test_bins_merge_two_by_two():
         state.leaves["credits"] += number
         state.leaves["depth"] = number
         series.close(state, number, 10)
-    series.halve(MAX_BINS // 2)
+    series.halve()
     found = series.columns(MAX_BINS // 2)
     assert found["credits"][:3, 0].tolist() == [0 + 1, 2 + 3, 4 + 5]
     assert found["reorder_peak_cells"][:3, 0].tolist() == [1, 3, 5]

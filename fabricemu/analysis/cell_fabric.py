@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fabricemu.analysis.summary import SHARES
+
 Columns = Mapping[str, NDArray[Any]]
 
 SUMS = ("unreached", "late", "refused", "incomplete", "renewals", "excess")
@@ -17,7 +19,6 @@ PEAKS = (
     "reorder_peak_cells",
     "contexts_peak",
 )
-SHARES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
 
 
 def cell_fabric(tables: Mapping[str, Columns]) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fabricemu.cli.run_text import lines
+from fabricemu.cli.run_text import QUANTILES, lines
 from fabricemu.cli.text import amount, duration
 
 # Counts that most runs do not have.
@@ -63,7 +63,6 @@ def _reassembly(found: dict[str, Any]) -> str:
 
 
 def _depths(depths: dict[str, int]) -> str:
-    names = {"p999": "p99.9"}
     return ", ".join(
-        f"{names.get(name, name)} up to {amount(size, 'B')}" for name, size in depths.items()
+        f"{QUANTILES.get(name, name)} up to {amount(size, 'B')}" for name, size in depths.items()
     )

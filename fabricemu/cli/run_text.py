@@ -14,6 +14,7 @@ CONGESTION = {
     "trims": "trimmed",
     "lost": "lost on links",
 }
+QUANTILES = {"p999": "p99.9"}  # as people read them
 
 
 def run_text(run: Run) -> str:
@@ -47,9 +48,8 @@ def lines(rows: Sequence[tuple[str, str]]) -> str:
 
 def spread(times_us: dict[str, float | None]) -> str:
     """Return extremes and quantiles of message times."""
-    names = {"p999": "p99.9"}
     return ", ".join(
-        f"{names.get(name, name)} {duration(None if value is None else value * 1e-6)}"
+        f"{QUANTILES.get(name, name)} {duration(None if value is None else value * 1e-6)}"
         for name, value in times_us.items()
     )
 

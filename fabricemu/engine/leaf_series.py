@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fabricemu.engine.bins import add_pairs, largest_of_pairs
 from fabricemu.fabrics.network import Kind, Network
 from fabricemu.kernels import state as kernel
 
@@ -49,9 +50,9 @@ class LeafSeries:
 
     def __init__(self, network: Network, bins: int) -> None:
         leaves = 0 if network.ddc is None else network.ddc.leaves
-        sender = network.kind[network.device_of] if leaves else np.zeros(0, np.int64)
+        sender = network.kind[network.device_of]
         self.lanes = {
-            "leaf_ps": np.flatnonzero((sender == Kind.LEAF) & network.carries_cells[: len(sender)]),
+            "leaf_ps": np.flatnonzero((sender == Kind.LEAF) & network.carries_cells),
             "element_ps": np.flatnonzero(sender == Kind.ELEMENT),
         }
         self.depths = {name: np.zeros(DEPTHS, np.int64) for name in self.lanes}
@@ -77,14 +78,12 @@ class LeafSeries:
         for name, ports in self.lanes.items():
             self.depths[name] += bin_ps * depths_of(state.ports["waiting_bytes"][ports])
 
-    def halve(self, half: int) -> None:
+    def halve(self) -> None:
         """Merge bins two by two."""
         for series in self.sums.values():
-            series[:half] = series[0::2] + series[1::2]
-            series[half:] = 0
+            add_pairs(series)
         for series in self.peaks.values():
-            series[:half] = np.maximum(series[0::2], series[1::2])
-            series[half:] = 0
+            largest_of_pairs(series)
 
     def totals(self, state: kernel.State) -> Columns:
         """Return the counters of leaves over the whole run, whose last bin has been closed."""

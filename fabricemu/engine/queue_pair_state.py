@@ -12,7 +12,7 @@ from fabricemu.fabrics.transport import Balance, Control, Protocol, Receiver, Tr
 from fabricemu.kernels import state as kernel
 
 Ints = NDArray[np.int64]
-WORD_BITS = 32
+WORD_BITS = 32  # of bit sets in the kernels
 REPS_SLOTS = 8
 # Timers of a queue pair by kind, as far as a control needs them.
 TIMERS = {Control.DCQCN: kernel.INCREASE + 1, Control.SWIFT: kernel.PACE + 1}

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fabricemu.engine.voq_state import WORD_BITS, reorder_bits
+from fabricemu.engine.queue_pair_state import WORD_BITS
+from fabricemu.engine.voq_state import reorder_bits
 from fabricemu.kernels import state as kernel
 
 Ints = NDArray[np.int64]

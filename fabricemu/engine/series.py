@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from fabricemu.engine import bins
 from fabricemu.engine.leaf_series import LeafSeries
 from fabricemu.engine.pauses import paused_ps
 from fabricemu.fabrics.network import Network
@@ -62,16 +63,13 @@ class Series:
         self._marked, self._paused = marks, paused
 
     def _halve(self) -> None:
-        half = MAX_BINS // 2
         sums = [self.bytes, self.marks, self.pause_ps] if self.managed else [self.bytes]
         for series in sums:
-            series[:half] = series[0::2] + series[1::2]
-            series[half:] = 0
-        self.peak[:half] = np.maximum(self.peak[0::2], self.peak[1::2])
-        self.peak[half:] = 0
-        self.leaves.halve(half)
+            bins.add_pairs(series)
+        bins.largest_of_pairs(self.peak)
+        self.leaves.halve()
         self.bin_ps *= 2
-        self.count = half
+        self.count = MAX_BINS // 2
 
     def close_until(self, state: kernel.State, time: int) -> None:
         """End bins until ``time`` lies in the open one."""

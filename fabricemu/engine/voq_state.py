@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from fabricemu.engine.memory import Array, empty, filled
 from fabricemu.engine.network_state import level_bits
-from fabricemu.engine.queue_pair_state import QueuePairs
+from fabricemu.engine.queue_pair_state import WORD_BITS, QueuePairs
 from fabricemu.fabrics.network import Ddc, Network
 from fabricemu.kernels import state as kernel
 
 Ints = NDArray[np.int64]
-WORD_BITS = 32  # of bit sets in the kernels
 FIRST_SPAN = 512  # cells of a stream that can be out of order before the engine makes room
 
 
