@@ -13,11 +13,13 @@ from fabricemu.engine.run import simulate
 from fabricemu.engine.voq_state import FIRST_SPAN
 from fabricemu.errors import EngineError
 from fabricemu.fabrics.build import build
+from fabricemu.fabrics.network import Choice
+from fabricemu.fabrics.transport import Balance, Protocol, Receiver
 from fabricemu.results.tables import build_tables
 from fabricemu.spec.presets import load_fabric
 from fabricemu.workloads.generate import generate
-from tests import builders, kernel_state, scheduled
-from tests.compare import assert_agrees
+from tests import builders, ethernet, kernel_state, scheduled
+from tests.compare import assert_agrees, assert_same_runs, run
 from tests.kernel_state import plain
 
 # Tables of two leaves, or of a leaf and a NIC port: 32 and 4 bytes each.
@@ -165,3 +167,61 @@ def test_run_that_was_stopped_has_no_tables():
     outcome = replace(run_until(1 << 62)[0], complete=False)
     with pytest.raises(EngineError, match="stopped before its end"):
         build_tables(network, program, outcome, None)
+
+
+# packets out of order
+
+
+def uec(balance=Balance.REPS, **changes):
+    """Return UEC with rings of 4096 packets and time-outs."""
+    values = {"protocol": Protocol.UEC, "balance": balance, "entropies": 16}
+    values |= {"reorder_packets": 4096, "rto_ps": 20_000_000, **ethernet.uec(), **changes}
+    return builders.transport(any_order=True, **values)
+
+
+def test_many_pairs_of_few_packets_have_small_arrays():
+    network = ethernet.with_switching(builders.star(64))
+    program = generate("gen:all-to-all?ranks=64&bytes=16KiB")  # 4 packets a pair
+    state = kernel_state.build(network, uec(), program)
+    assert state.sent_at.shape == state.sent_by.shape == (64 * 63, 4)
+    assert len(state.known) == len(state.marked) == len(state.lost) == 64 * 63 * 128 // 32
+
+
+@pytest.mark.parametrize(
+    ("balance", "packets", "places", "bits"),
+    [
+        (Balance.REPS, 63, 63, 128),
+        (Balance.REPS, 64, 64, 256),
+        (Balance.REPS, 5000, 4096, 4096),
+        (Balance.MIXED, 1, 1, 4096),
+    ],
+)
+def test_arrays_hold_what_a_pair_numbers_and_bit_sets_what_is_named(balance, packets, places, bits):
+    program = builders.sends([(0, 1, packets * 4096)], 2)
+    network = ethernet.with_switching(builders.star(2))
+    state = kernel_state.build(network, uec(balance), program)
+    assert state.sent_at.shape == state.sent_by.shape == (1, places)
+    assert state.config[0]["reorder"] == 32 * len(state.known) == bits
+
+
+@pytest.mark.parametrize(
+    "nic",
+    [
+        uec(),
+        uec(Balance.BITMAP),
+        uec(Balance.MIXED),
+        builders.transport(any_order=True, reorder_packets=4096, rto_ps=20_000_000),
+        builders.transport(receiver=Receiver.WINDOW, reorder_packets=4096, rto_ps=20_000_000),
+    ],
+    ids=["reps", "bitmap", "mixed", "selective", "window"],
+)
+def test_more_room_than_the_program_needs_changes_nothing(monkeypatch, nic):
+    """Packets are trimmed or dropped, and sent again, up to the end of what fits."""
+    network = builders.leaf_spine(3, 2, choice=Choice.SPRAY, queue_bytes=40_000)
+    trim = 64 if nic.protocol == Protocol.UEC else 0
+    network = ethernet.with_switching(network, trim_bytes=trim)
+    program = builders.sends([(src, 0, 63 * 4096) for src in range(1, 6)], 6)
+    small = run(network, nic, program)
+    monkeypatch.setattr("fabricemu.engine.state.most_packets", lambda program, mtu: 1 << 20)
+    assert_same_runs(small, run(network, nic, program))
+    assert small.outcome.retransmits > 0

@@ -1,5 +1,6 @@
 """Each collective computes what it says, with the messages that the model's table gives."""
 
+from collections import Counter
 from itertools import product
 
 import numpy as np
@@ -7,14 +8,17 @@ import pytest
 
 from fabricemu.workloads.build import ProgramBuilder
 from fabricemu.workloads.generate import generate
-from fabricemu.workloads.program import NONE, Algorithm, Collective
+from fabricemu.workloads.program import NONE, Algorithm, Collective, Op
 from fabricemu.workloads.schedule import (
     ALGORITHMS,
     Schedule,
     connections,
+    most_packets,
+    schedule_of,
     total_messages,
     traffic,
 )
+from tests import builders
 
 SIZES = range(2, 18)
 WAYS = [(kind, way) for kind, ways in ALGORITHMS.items() for way in ways]
@@ -215,3 +219,50 @@ def test_connections_are_sorted_and_distinct_over_sends_and_collectives():
 def test_total_messages_of_a_ring(chunks):
     program = generate(f"gen:all-reduce?ranks=8&bytes=1MB&chunks={chunks}")
     assert total_messages(program) == 8 * 14 * chunks
+
+
+def packets_by_connection(schedule, mtu):
+    """Return how many packets each (position, position, channel) carries, one by one."""
+    found = Counter()
+    for part, step in product(range(schedule.parts), range(schedule.rounds)):
+        exchange = schedule.exchange(step, part)
+        for i in np.flatnonzero(exchange.peer != NONE).tolist():
+            where = (i, int(exchange.peer[i]), part // schedule.channel_parts)
+            found[where] += max(1, -(-int(exchange.bytes[i]) // mtu))
+    return found
+
+
+@every_way
+@every_size
+@pytest.mark.parametrize("size", [0, 10_000, 10_240])
+def test_no_connection_of_a_collective_exceeds_most_packets(kind, way, n, size):
+    program = builders.collective(kind, way, n, size, channels=2, chunks=3)
+    most = max(packets_by_connection(schedule_of(program, 0), 100).values())
+    assert most <= most_packets(program, 100) <= 2 * most
+
+
+@pytest.mark.parametrize(
+    "trace", ["all-reduce?ranks=16&bytes=16MiB", "all-to-all?ranks=16&bytes=1MiB"]
+)
+def test_most_packets_of_even_shares_are_exact(trace):
+    program = generate(f"gen:{trace}")
+    counts = packets_by_connection(schedule_of(program, 0), 4096)
+    assert most_packets(program, 4096) == max(counts.values())
+
+
+def test_most_packets_add_up_over_messages_and_collectives():
+    builder = builders.ProgramBuilder(4)
+    rows = [
+        builder.collective(Collective.ALL_TO_ALL, Algorithm.SHIFT, [0, 1], size)
+        for size in (2000, 2000, 6000)
+    ]
+    for rank in (0, 1):
+        for row in rows:
+            builder.add(rank, Op.COLL, collective=row)
+    for peer, size in [(1, 0), (1, 1001), (2, 7000), (0, 10**6)]:
+        builder.send(0, peer, size)
+    assert most_packets(builder.build(), 1000) == (1 + 1 + 3) + (1 + 2)
+
+
+def test_nothing_is_the_most_of_an_empty_program():
+    assert most_packets(builders.ProgramBuilder(2).build(), 1000) == 0

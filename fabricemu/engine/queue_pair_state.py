@@ -1,6 +1,6 @@
 """Queue pairs as arrays of the kernels: both ends, bit sets, timers, entropies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from fabricemu.kernels import state as kernel
 
 Ints = NDArray[np.int64]
 WORD_BITS = 32  # of bit sets in the kernels
+ACK_PACKETS = 64  # that an acknowledgement names, though the last may not exist
 REPS_SLOTS = 8
 # Timers of a queue pair by kind, as far as a control needs them.
 TIMERS = {Control.DCQCN: kernel.INCREASE + 1, Control.SWIFT: kernel.PACE + 1}
@@ -55,6 +56,19 @@ def queue_pairs(
     near = (src // network.scale_up == dst // network.scale_up) & (network.scale_up > 1)
     port = network.port_ptr[src] + np.where(near, network.nic_ports, rail)
     return QueuePairs(src, dst, row, rail, near, port)
+
+
+def with_room(transport: Transport, most: int) -> Transport:
+    """Return the transport with bit sets no larger than ``most`` packets of a queue pair fill.
+
+    Where they hold all that it will ever number, and all that an acknowledgement names, nothing
+    comes round, and larger ones change nothing. The FIFO of ``Balance.MIXED`` is as long as
+    they are and forgets when it is full, so there they stay.
+    """
+    if transport.receiver == Receiver.IN_ORDER or transport.balance == Balance.MIXED:
+        return transport
+    room = 1 << (most + ACK_PACKETS).bit_length()
+    return replace(transport, reorder_packets=min(transport.reorder_packets, room))
 
 
 def ends(network: Network, transport: Transport, pairs: QueuePairs) -> dict[str, Array]:
@@ -131,9 +145,12 @@ def balancers(transport: Transport, pairs: QueuePairs, seed: int) -> dict[str, A
     }
 
 
-def sent_packets(transport: Transport, pairs: QueuePairs) -> dict[str, Array]:
-    """Return when each packet in flight was sent, and with which entropy; UEC alone asks."""
-    uec = transport.protocol == Protocol.UEC
-    shape = (len(pairs), transport.reorder_packets) if uec and len(pairs) else (1, 1)
+def sent_packets(transport: Transport, pairs: QueuePairs, most: int) -> dict[str, Array]:
+    """Return when each packet in flight was sent, and with which entropy; UEC alone asks.
+
+    Rings of which the kernels use no more than the first ``most`` places.
+    """
+    uec = transport.protocol == Protocol.UEC and len(pairs) > 0
+    shape = (len(pairs), min(transport.reorder_packets, most)) if uec else (1, 1)
     paths = shape if transport.balance != Balance.NONE else (1, 1)
     return {"sent_at": np.zeros(shape, np.int64), "sent_by": np.zeros(paths, np.int32)}

@@ -17,7 +17,7 @@ from fabricemu.fabrics.network import Network, Switching
 from fabricemu.fabrics.transport import Balance, Control, Protocol, Transport
 from fabricemu.kernels import state as kernel
 from fabricemu.workloads.program import Program
-from fabricemu.workloads.schedule import total_messages
+from fabricemu.workloads.schedule import most_packets, total_messages
 
 DRAIN_AT = 1 << 16  # finished messages that are worth a return to Python
 
@@ -28,6 +28,8 @@ def build(
     """Return the state at time 0."""
     if needs_switching(network, transport):
         network = switch_state.with_switching(network)
+    most = most_packets(program, transport.mtu)
+    transport = queue_pair_state.with_room(transport, most)
     conns = program_state.Connections(program)
     mailboxes = program_state.Mailboxes(program)
     pairs = pairs_of(network, transport, program)
@@ -47,7 +49,7 @@ def build(
     arrays |= program_state.edges(program)
     arrays |= program_state.hosts(program, network, conns, mailboxes, transport.qps)
     arrays |= program_state.collectives(program)
-    arrays |= _queue_pairs(network, transport, pairs, arrays["hosts"], seed)
+    arrays |= _queue_pairs(network, transport, pairs, arrays["hosts"], seed, most)
     arrays |= _work(program, parts)
     arrays["conn_key"] = conns.target * conns.width + conns.channel
     arrays["due"] = _first_due(arrays["hosts"], arrays["heap_time"], network.n_devices)
@@ -99,13 +101,18 @@ def _fifos(network: Network) -> int:
 
 
 def _queue_pairs(
-    network: Network, transport: Transport, pairs: QueuePairs, hosts: Array, seed: int
+    network: Network,
+    transport: Transport,
+    pairs: QueuePairs,
+    hosts: Array,
+    seed: int,
+    most: int,
 ) -> dict[str, Array]:
     """Return all arrays of queue pairs."""
     arrays = queue_pair_state.ends(network, transport, pairs)
     arrays |= queue_pair_state.clocks(hosts, network, transport, pairs)
     arrays |= queue_pair_state.balancers(transport, pairs, seed)
-    arrays |= queue_pair_state.sent_packets(transport, pairs)
+    arrays |= queue_pair_state.sent_packets(transport, pairs, most)
     return arrays | congestion_state.controls(network, transport, pairs)
 
 

@@ -26,6 +26,9 @@ ALGORITHMS: dict[Collective, tuple[Algorithm, ...]] = {
     Collective.BARRIER: (Algorithm.DISSEMINATION,),
 }
 
+# What the connections of a collective depend on.
+CONNECTING = ("kind", "algorithm", "group", "channels", "root")
+
 
 class Exchange(NamedTuple):
     """One round of one part, each (n,) int64 over positions.
@@ -102,6 +105,11 @@ class Schedule:
         return self.algorithm != Algorithm.AT_ONCE
 
     @property
+    def fixed(self) -> bool:
+        """Whether all rounds are between the same pairs."""
+        return self.algorithm == Algorithm.RING and self.kind != Collective.BROADCAST
+
+    @property
     def steps(self) -> int:
         """Number of steps in the sense of the model."""
         return self.rounds if self.chained else min(1, self.rounds)
@@ -110,6 +118,16 @@ class Schedule:
     def messages(self) -> int:
         """Number of messages of all parts and positions."""
         return self.parts * self._messages_of_part()
+
+    @property
+    def largest_message(self) -> int:
+        """Bytes that no message exceeds, and the largest comes near to."""
+        if self.kind == Collective.BARRIER:
+            return 0
+        shares = self.segments
+        if self.algorithm == Algorithm.HALVING_DOUBLING:
+            shares = 2 if self.n == self.core else 1
+        return -(-self.bytes // (self.parts * shares))
 
     def _messages_of_part(self) -> int:
         if self.algorithm == Algorithm.HALVING_DOUBLING:
@@ -259,7 +277,7 @@ def connections(program: Program) -> tuple[Ints, Ints, Ints]:
     sends = np.flatnonzero(program.kind == Op.SEND)
     pairs = [program.rank_of[sends] * program.n_ranks + program.peer[sends]]
     channels = [program.channel[sends]]
-    for row, _ in _shapes(program, ("kind", "algorithm", "group", "channels", "root")):
+    for row, _ in _shapes(program, CONNECTING):
         schedule = schedule_of(program, row)
         pair = _pairs(schedule, program.members(row), program.n_ranks)
         pairs.append(np.tile(pair, schedule.channels))
@@ -267,15 +285,40 @@ def connections(program: Program) -> tuple[Ints, Ints, Ints]:
     return _distinct(np.concatenate(pairs), np.concatenate(channels), program.n_ranks)
 
 
+def most_packets(program: Program, mtu: int) -> int:
+    """Return a number of packets that no connection exceeds in the whole program.
+
+    Of a collective every message counts as its largest, and those of all channels as of one.
+    """
+    sends = np.flatnonzero((program.kind == Op.SEND) & (program.peer != program.rank_of))
+    pairs = [program.rank_of[sends] * program.n_ranks + program.peer[sends]]
+    packets = [np.maximum(-(-program.bytes[sends] // mtu), 1)]
+    alike: dict[tuple[int, ...], tuple[int, int]] = {}
+    for row, times in _shapes(program, (*CONNECTING, "bytes", "chunks")):
+        schedule = schedule_of(program, row)
+        rounds = schedule.rounds if schedule.fixed else 1
+        own = times * schedule.chunks * rounds * max(-(-schedule.largest_message // mtu), 1)
+        key = tuple(int(getattr(program.collectives, name)[row]) for name in CONNECTING)
+        alike[key] = row, own + alike.get(key, (row, 0))[1]
+    for row, own in alike.values():
+        pairs.append(_pairs(schedule_of(program, row), program.members(row), program.n_ranks))
+        packets.append(np.full(len(pairs[-1]), own))
+    pair = np.concatenate(pairs)
+    order = np.argsort(pair)
+    first = np.flatnonzero(np.diff(pair[order], prepend=-1))
+    return int(np.add.reduceat(np.concatenate(packets)[order], first).max(initial=0))
+
+
 def _pairs(schedule: Schedule, members: Ints, n_ranks: int) -> Ints:
-    """Return source * n_ranks + destination of all that a collective connects."""
+    """Return source * n_ranks + destination of each message that a chunk sends on a channel.
+
+    Those of all rounds of a ring are the same, and named once.
+    """
     if schedule.kind == Collective.ALL_TO_ALL:
         pair = members[:, None] * n_ranks + members
         return pair[~np.eye(schedule.n, dtype=bool)]
-    # All steps of a ring use the same pairs; other algorithms change them each step.
-    fixed = schedule.algorithm == Algorithm.RING and schedule.kind != Collective.BROADCAST
     found = [np.zeros(0, np.int64)]
-    steps = range(min(1, schedule.rounds) if fixed else schedule.rounds)
+    steps = range(min(1, schedule.rounds) if schedule.fixed else schedule.rounds)
     for part, step in product(range(schedule.patterns), steps):
         peer = schedule.exchange(step, part).peer
         sender = np.flatnonzero(peer != NONE)
