@@ -10,9 +10,9 @@ import click
 
 from benchmarks.acceptance_cases import MEASURED, SEEDS_OF_ONE_PATH, Case, read_cases
 from benchmarks.acceptance_run import Result, compare
+from benchmarks.command_line import Command
 from fabricemu.cli.text import table
 from fabricemu.engine import run as engine
-from fabricemu.errors import FabricemuError
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 CASES = SHARED / "acceptance" / "htsim" / "cases.csv"
@@ -23,7 +23,7 @@ HEAD = (
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--cases",
     default=CASES,
@@ -49,12 +49,8 @@ HEAD = (
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def main(cases: Path, matrices: Path, seeds: int, only_listed: bool, as_json: bool) -> None:
     """Compare runs with those of uet-htsim; exit with 1 if one is too far off."""
-    try:
-        chosen = read_cases(cases) + ([] if only_listed else MEASURED)
-        results = compare_all(chosen, matrices, seeds)
-    except FabricemuError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+    chosen = read_cases(cases) + ([] if only_listed else MEASURED)
+    results = compare_all(chosen, matrices, seeds)
     click.echo(json.dumps(as_object(results), indent=1) if as_json else as_text(results))
     sys.exit(0 if all(result.inside for result in results) else 1)
 

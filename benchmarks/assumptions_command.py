@@ -1,7 +1,6 @@
 """The command line of the sweep over what is assumed."""
 
 import json
-import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -9,11 +8,11 @@ import click
 
 from benchmarks.assumptions_run import WORKLOADS, Change, Setting, Sweep, by_weight, percent
 from benchmarks.assumptions_values import LEFT_OUT, variations
+from benchmarks.command_line import Command
 from benchmarks.vendor_claim_command import check_ethernet, tell
 from benchmarks.vendor_claim_run import DDC, DIVISORS
 from fabricemu.cli.text import table
 from fabricemu.engine import run as engine
-from fabricemu.errors import FabricemuError
 
 DEFAULT = Setting()
 ETHERNET = ("clos-ecmp", "clos-uec")
@@ -30,7 +29,7 @@ def whole(context: click.Context, option: click.Parameter, value: int) -> int:
     return value
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--hosts",
     default=DEFAULT.hosts,
@@ -91,12 +90,8 @@ def main(
 ) -> None:
     """Change what is assumed of the preset ddc, one at a time, and tell how much it matters."""
     setting = Setting(**values)
-    try:
-        check_ethernet(fabrics)
-        sweep, changes = measure(setting, keys, workloads, fabrics)
-    except FabricemuError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+    check_ethernet(fabrics)
+    sweep, changes = measure(setting, keys, workloads, fabrics)
     click.echo(as_json_text(sweep, changes) if as_json else as_text(sweep, changes))
 
 

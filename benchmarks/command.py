@@ -1,7 +1,6 @@
 """The command line of the benchmarks."""
 
 import json
-import sys
 from typing import Any
 
 import click
@@ -17,10 +16,10 @@ from benchmarks.cases import (
     inputs,
     permutation,
 )
+from benchmarks.command_line import Command
 from benchmarks.measure import interleave, memory_of_fresh, memory_of_this, ratio, row
 from benchmarks.report import as_text, large_text
 from fabricemu.engine import run as engine
-from fabricemu.errors import FabricemuError
 
 ROUNDS = 5
 SIZE, QUICK_SIZE = "2MiB", "64KiB"
@@ -28,7 +27,7 @@ COLLECTIVE = "gen:all-reduce?ranks={hosts}&bytes=64MB&algorithm=ring"
 THREADS = 2
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--hosts", default=1024, show_default=True, type=click.IntRange(2))
 @click.option("--rounds", default=ROUNDS, show_default=True, type=click.IntRange(1))
 @click.option("--quick", is_flag=True, help="One round of 64 KiB messages: a check, no figures.")
@@ -53,20 +52,16 @@ def main(
     if only_large:
         refuse_beside_large(click.get_current_context())
     trace = trace or permutation(hosts, QUICK_SIZE if quick else SIZE)
-    try:
-        if memory_of:
-            click.echo(json.dumps(memory_of_this(memory_of, hosts, trace)))
-            return
-        if large_of:
-            click.echo(json.dumps(large.run_this(large_of, quick)))
-            return
-        if only_large:
-            found, text = measure_large(quick), large_text
-        else:
-            found, text = measure(hosts, trace, 1 if quick else rounds, collective), as_text
-    except FabricemuError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+    if memory_of:
+        click.echo(json.dumps(memory_of_this(memory_of, hosts, trace)))
+        return
+    if large_of:
+        click.echo(json.dumps(large.run_this(large_of, quick)))
+        return
+    if only_large:
+        found, text = measure_large(quick), large_text
+    else:
+        found, text = measure(hosts, trace, 1 if quick else rounds, collective), as_text
     click.echo(json.dumps(found, indent=1) if as_json else text(found))
 
 

@@ -1,7 +1,6 @@
 """The command line of the permutation of the Stardust paper."""
 
 import json
-import sys
 import time
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -11,10 +10,11 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.command_line import Command
 from benchmarks.stardust_run import SCHEMES, Setting, rates_gbps
 from fabricemu.cli.text import table
 from fabricemu.engine import run as engine
-from fabricemu.errors import ConfigError, FabricemuError, MissingExtraError, OutputError
+from fabricemu.errors import ConfigError, MissingExtraError, OutputError
 
 HEAD = ("fabric", "mean Gb/s", "min", "median", "published mean", "min", "median")
 DEFAULT = Setting()
@@ -29,7 +29,7 @@ def even(context: click.Context, option: click.Parameter, value: int) -> int:
     return value
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--radix",
     default=DEFAULT.radix,
@@ -60,12 +60,8 @@ def even(context: click.Context, option: click.Parameter, value: int) -> int:
 def main(names: tuple[str, ...], plot: Path | None, as_json: bool, **values: int) -> None:
     """Measure the rate of each flow of a permutation, scheduled, sprayed and on one path."""
     setting = Setting(**values)
-    try:
-        check(plot)
-        found = measure(setting, names)
-    except FabricemuError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+    check(plot)
+    found = measure(setting, names)
     if plot:
         from benchmarks.stardust_plot import draw  # matplotlib takes its time
 

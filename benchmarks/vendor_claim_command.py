@@ -2,13 +2,13 @@
 
 import json
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from benchmarks.command_line import Command
 from benchmarks.vendor_claim_run import (
     DDC,
     ETHERNET,
@@ -20,7 +20,7 @@ from benchmarks.vendor_claim_run import (
 from benchmarks.vendor_claim_statements import Runs, Statement, statements
 from fabricemu.cli.text import table
 from fabricemu.engine import run as engine
-from fabricemu.errors import ConfigError, FabricemuError
+from fabricemu.errors import ConfigError
 from fabricemu.spec.fabric import ClosSpec
 from fabricemu.spec.presets import load_fabric
 from fabricemu.spec.units import parse_bytes
@@ -39,7 +39,7 @@ def size_of(context: click.Context, option: click.Parameter, text: str) -> int:
         raise click.BadParameter(str(error)) from None
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--hosts",
     default=DEFAULT.hosts,
@@ -121,11 +121,7 @@ def main(
 ) -> None:
     """Test what Scala Computing found for DriveNets: DDC beside Ethernet, four tenants."""
     setting = Setting(interleaved=placement == "interleaved", **values)
-    try:
-        found = compare_all(setting, workloads, fabrics, seeds)
-    except FabricemuError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+    found = compare_all(setting, workloads, fabrics, seeds)
     judged = [s for workload, runs in found.items() for s in statements(workload, runs)]
     setup = asdict(setting) | {"divisor": setting.divisor, "seeds": seeds}
     click.echo(as_json_text(setup, found, judged) if as_json else as_text(setup, judged))

@@ -9,9 +9,20 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from fabricemu.kernels import state as kernel
 
-from benchmarks import cases, classic_run, classic_state, large
+from benchmarks import (
+    acceptance_command,
+    assumptions_command,
+    cases,
+    classic_run,
+    classic_state,
+    command,
+    large,
+    stardust_command,
+    vendor_claim_command,
+)
 from benchmarks.cases import Inputs, classic_times, engine_times, inputs, permutation
 from benchmarks.measure import ratio, row
 from fabricemu.errors import ConfigError, EngineError
@@ -173,3 +184,31 @@ def test_quick_large_benchmark_tells_rate_memory_and_time_to_build():
         assert 2**28 < figures["peak_rss_bytes"] < 2**34
         assert figures["build_s"] > 0
         assert not figures["complete"]
+
+
+@pytest.mark.parametrize(
+    ("module", "work"),
+    [
+        (command, "measure"),
+        (acceptance_command, "read_cases"),
+        (assumptions_command, "measure"),
+        (stardust_command, "measure"),
+        (vendor_claim_command, "compare_all"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+@pytest.mark.parametrize(
+    ("allocate", "line"),
+    [
+        (lambda: np.empty(1 << 50, np.int64), "out of memory: Unable to allocate 8.00 PiB"),
+        (lambda: bytearray(1 << 62), "out of memory"),
+    ],
+    ids=["numpy", "python"],
+)
+def test_too_little_memory_is_one_line(monkeypatch, module, work, allocate, line):
+    monkeypatch.setattr(module, work, lambda *arguments: allocate())
+    done = CliRunner().invoke(module.main, [])
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"Error: {line}")
+    assert len(done.stderr.splitlines()) == 1
