@@ -10,9 +10,8 @@ import click
 
 from benchmarks.acceptance_cases import MEASURED, SEEDS_OF_ONE_PATH, Case, read_cases
 from benchmarks.acceptance_run import Result, compare
-from benchmarks.command_line import Command
+from benchmarks.command_line import Command, json_option, seeds_option, tell, tell_of_compiling
 from fabricemu.cli.text import table
-from fabricemu.engine import run as engine
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 CASES = SHARED / "acceptance" / "htsim" / "cases.csv"
@@ -38,15 +37,9 @@ HEAD = (
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the connection matrices.",
 )
-@click.option(
-    "--seeds",
-    default=SEEDS_OF_ONE_PATH,
-    show_default=True,
-    type=click.IntRange(1),
-    help="At most so many runs of what a hash decides.",
-)
+@seeds_option(SEEDS_OF_ONE_PATH, "At most so many runs of what a hash decides.")
 @click.option("--only-listed", is_flag=True, help="Only the rows of --cases.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def main(cases: Path, matrices: Path, seeds: int, only_listed: bool, as_json: bool) -> None:
     """Compare runs with those of uet-htsim; exit with 1 if one is too far off."""
     chosen = read_cases(cases) + ([] if only_listed else MEASURED)
@@ -57,12 +50,11 @@ def main(cases: Path, matrices: Path, seeds: int, only_listed: bool, as_json: bo
 
 def compare_all(cases: list[Case], matrices: Path, seeds: int) -> list[Result]:
     """Run all cases and say how far it is."""
-    if not engine.cached():
-        click.echo("compiling the kernels, a minute or two", err=True)
+    tell_of_compiling()
     results = []
     for number, case in enumerate(cases, 1):
         results.append(compare(case, matrices, seeds))
-        click.echo(f"{number}/{len(cases)} {label(case)}", err=True)
+        tell(f"{number}/{len(cases)} {label(case)}")
     return results
 
 

@@ -8,11 +8,18 @@ import click
 
 from benchmarks.assumptions_run import WORKLOADS, Change, Setting, Sweep, by_weight, percent
 from benchmarks.assumptions_values import LEFT_OUT, variations
-from benchmarks.command_line import Command
-from benchmarks.vendor_claim_command import check_ethernet, tell
+from benchmarks.command_line import (
+    Command,
+    check_ethernet,
+    choice_option,
+    ethernet_option,
+    json_option,
+    seeds_option,
+    tell,
+    tell_of_compiling,
+)
 from benchmarks.vendor_claim_run import DDC, DIVISORS
 from fabricemu.cli.text import table
-from fabricemu.engine import run as engine
 
 DEFAULT = Setting()
 ETHERNET = ("clos-ecmp", "clos-uec")
@@ -45,42 +52,11 @@ def whole(context: click.Context, option: click.Parameter, value: int) -> int:
     callback=whole,
     help="Of a leaf of 36 ports, and of smaller ones as many less.",
 )
-@click.option(
-    "--seeds",
-    default=DEFAULT.seeds,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Runs of each.",
-)
-@click.option(
-    "-p",
-    "--parameter",
-    "keys",
-    multiple=True,
-    default=KEYS,
-    type=click.Choice(KEYS),
-    metavar="KEY",
-    help="Of these only. May be repeated.",
-)
-@click.option(
-    "-w",
-    "--workload",
-    "workloads",
-    multiple=True,
-    default=list(WORKLOADS),
-    type=click.Choice(list(WORKLOADS)),
-    help="Of these only. May be repeated.",
-)
-@click.option(
-    "-f",
-    "--fabric",
-    "fabrics",
-    multiple=True,
-    default=ETHERNET,
-    show_default=True,
-    help="Ethernet preset beside the DDC. May be repeated.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@seeds_option(DEFAULT.seeds)
+@choice_option("-p", "--parameter", "keys", choices=KEYS, metavar="KEY")
+@choice_option("-w", "--workload", "workloads", choices=WORKLOADS)
+@ethernet_option(ETHERNET)
+@json_option
 def main(
     keys: tuple[str, ...],
     workloads: tuple[str, ...],
@@ -99,8 +75,7 @@ def measure(
     setting: Setting, keys: tuple[str, ...], workloads: tuple[str, ...], fabrics: tuple[str, ...]
 ) -> tuple[Sweep, list[Change]]:
     """Run everything and say how far it is; return what matters most first."""
-    if not engine.cached():
-        tell("compiling the kernels, a minute or two")
+    tell_of_compiling()
     sweep = Sweep(setting, workloads, fabrics)
     changes = []
     for variation in variations():

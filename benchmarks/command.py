@@ -16,7 +16,7 @@ from benchmarks.cases import (
     inputs,
     permutation,
 )
-from benchmarks.command_line import Command
+from benchmarks.command_line import Command, count_option, json_option, tell
 from benchmarks.measure import interleave, memory_of_fresh, memory_of_this, ratio, row
 from benchmarks.report import as_text, large_text
 from fabricemu.engine import run as engine
@@ -28,12 +28,12 @@ THREADS = 2
 
 
 @click.command(cls=Command)
-@click.option("--hosts", default=1024, show_default=True, type=click.IntRange(2))
-@click.option("--rounds", default=ROUNDS, show_default=True, type=click.IntRange(1))
+@count_option("--hosts", 1024, least=2)
+@count_option("--rounds", ROUNDS)
 @click.option("--quick", is_flag=True, help="One round of 64 KiB messages: a check, no figures.")
 @click.option("--collective", is_flag=True, help="Also a ring all-reduce of 64 MB.")
 @click.option("--large", "only_large", is_flag=True, help="Only 18,432 and 32,768 hosts.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @click.option("--large-of", hidden=True, help="Only one large case, in this process.")
 @click.option("--memory-of", hidden=True, help="Only the memory of one run in this process.")
 @click.option("--trace", hidden=True)
@@ -70,11 +70,6 @@ def refuse_beside_large(context: click.Context) -> None:
     for name in ("hosts", "rounds", "collective"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name} changes nothing with --large; expected one of them")
-
-
-def tell(line: str) -> None:
-    """Say how far it is."""
-    click.echo(line, err=True)
 
 
 def measure(hosts: int, trace: str, rounds: int, collective: bool) -> dict[str, Any]:

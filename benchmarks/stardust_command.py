@@ -10,10 +10,16 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.command_line import Command
+from benchmarks.command_line import (
+    Command,
+    choice_option,
+    count_option,
+    json_option,
+    tell,
+    tell_of_compiling,
+)
 from benchmarks.stardust_run import SCHEMES, Setting, rates_gbps
 from fabricemu.cli.text import table
-from fabricemu.engine import run as engine
 from fabricemu.errors import ConfigError, MissingExtraError, OutputError
 
 HEAD = ("fabric", "mean Gb/s", "min", "median", "published mean", "min", "median")
@@ -45,18 +51,10 @@ def even(context: click.Context, option: click.Parameter, value: int) -> int:
     type=click.FloatRange(1),
     help="For which each host has something to send.",
 )
-@click.option("--seed", default=DEFAULT.seed, show_default=True, type=click.IntRange(0))
-@click.option(
-    "-f",
-    "--fabric",
-    "names",
-    multiple=True,
-    default=list(SCHEMES),
-    type=click.Choice(list(SCHEMES)),
-    help="Of these only. May be repeated.",
-)
+@count_option("--seed", DEFAULT.seed, least=0)
+@choice_option("-f", "--fabric", "names", choices=SCHEMES)
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the curves, as SVG or PNG.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def main(names: tuple[str, ...], plot: Path | None, as_json: bool, **values: int) -> None:
     """Measure the rate of each flow of a permutation, scheduled, sprayed and on one path."""
     setting = Setting(**values)
@@ -83,13 +81,12 @@ def check(plot: Path | None) -> None:
 
 def measure(setting: Setting, names: tuple[str, ...]) -> Rates:
     """Return the rates of each scheme, ascending, and say how far it is."""
-    if not engine.cached():
-        click.echo("compiling the kernels, a minute or two", err=True)
+    tell_of_compiling()
     found: Rates = {}
     for name in dict.fromkeys(names):
         begin = time.perf_counter()
         found[name] = rates_gbps(SCHEMES[name], setting)
-        click.echo(f"{name}: {time.perf_counter() - begin:.1f} s", err=True)
+        tell(f"{name}: {time.perf_counter() - begin:.1f} s")
     return found
 
 

@@ -2,13 +2,21 @@
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from benchmarks.command_line import Command
+from benchmarks.command_line import (
+    Command,
+    check_ethernet,
+    count_option,
+    ethernet_option,
+    json_option,
+    seeds_option,
+    tell,
+    tell_of_compiling,
+)
 from benchmarks.vendor_claim_run import (
     DDC,
     ETHERNET,
@@ -19,10 +27,7 @@ from benchmarks.vendor_claim_run import (
 )
 from benchmarks.vendor_claim_statements import Runs, Statement, statements
 from fabricemu.cli.text import table
-from fabricemu.engine import run as engine
 from fabricemu.errors import ConfigError
-from fabricemu.spec.fabric import ClosSpec
-from fabricemu.spec.presets import load_fabric
 from fabricemu.spec.units import parse_bytes
 
 HEAD = ("statement", "workload", "fabric", "mean %", "95 % interval", "claimed", "verdict")
@@ -40,14 +45,8 @@ def size_of(context: click.Context, option: click.Parameter, text: str) -> int:
 
 
 @click.command(cls=Command)
-@click.option(
-    "--hosts",
-    default=DEFAULT.hosts,
-    show_default=True,
-    type=click.IntRange(SMALLEST),
-    help=f"In four tenants; {FULL_HOSTS} in the claim.",
-)
-@click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="Runs of each.")
+@count_option("--hosts", DEFAULT.hosts, f"In four tenants; {FULL_HOSTS} in the claim.", SMALLEST)
+@seeds_option(5)
 @click.option(
     "--bytes",
     "size_bytes",
@@ -56,15 +55,7 @@ def size_of(context: click.Context, option: click.Parameter, text: str) -> int:
     callback=size_of,
     help="Buffer of a rank in a collective.",
 )
-@click.option(
-    "-f",
-    "--fabric",
-    "fabrics",
-    multiple=True,
-    default=ETHERNET,
-    show_default=True,
-    help="Ethernet preset to compare with DDC. May be repeated.",
-)
+@ethernet_option(ETHERNET)
 @click.option(
     "-w",
     "--workload",
@@ -82,35 +73,11 @@ def size_of(context: click.Context, option: click.Parameter, text: str) -> int:
     type=click.Choice(["interleaved", "blocks"]),
     help="Neighbours are of different tenants, or of the same.",
 )
-@click.option(
-    "--repeats",
-    default=DEFAULT.repeats,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Collectives of a tenant, one after another.",
-)
-@click.option(
-    "--chunks",
-    default=DEFAULT.chunks,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Of an all-reduce, in each of its two trees.",
-)
-@click.option(
-    "--slow-every",
-    default=DEFAULT.slow_every,
-    show_default=True,
-    type=click.IntRange(1),
-    help="One of so many NICs of a tenant gets slow.",
-)
-@click.option(
-    "--threads",
-    default=DEFAULT.threads,
-    show_default=True,
-    type=click.IntRange(1),
-    help="For fabrics that are large enough.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@count_option("--repeats", DEFAULT.repeats, "Collectives of a tenant, one after another.")
+@count_option("--chunks", DEFAULT.chunks, "Of an all-reduce, in each of its two trees.")
+@count_option("--slow-every", DEFAULT.slow_every, "One of so many NICs of a tenant gets slow.")
+@count_option("--threads", DEFAULT.threads, "For fabrics that are large enough.")
+@json_option
 def main(
     seeds: int,
     fabrics: tuple[str, ...],
@@ -138,8 +105,7 @@ def compare_all(
             f" the nearest valid choice is {near}"
         )
     check_ethernet(fabrics)
-    if not engine.cached():
-        click.echo("compiling the kernels, a minute or two", err=True)
+    tell_of_compiling()
     return {
         workload: {
             fabric: run_all(setting, workload, fabric, seeds, tell)
@@ -147,18 +113,6 @@ def compare_all(
         }
         for workload in dict.fromkeys(workloads)
     }
-
-
-def check_ethernet(fabrics: Sequence[str]) -> None:
-    """Raise ConfigError for a preset or file that is not an Ethernet fabric."""
-    for fabric in fabrics:
-        if not isinstance(load_fabric(fabric), ClosSpec):
-            raise ConfigError(f"{fabric}: expected an Ethernet fabric; {DDC} is always beside it")
-
-
-def tell(line: str) -> None:
-    """Say how far it is."""
-    click.echo(line, err=True)
 
 
 def as_json_text(setup: dict[str, Any], found: dict[str, Runs], judged: list[Statement]) -> str:
