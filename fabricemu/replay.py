@@ -22,6 +22,7 @@ from fabricemu.fabrics.build import build
 from fabricemu.fabrics.cell_modes import cell_modes
 from fabricemu.fabrics.faults import check_lasting
 from fabricemu.fabrics.paths import Paths
+from fabricemu.fabrics.topology import file_of
 from fabricemu.results.log import MessageLog
 from fabricemu.results.outcome import Outcome
 from fabricemu.results.provenance import provenance
@@ -148,6 +149,7 @@ def replay(
         resolved_toml(fabric), trace.name, trace.sha256, seed, command, reproducible
     )
     source |= cell_modes(fabric)
+    source |= _topology(fabric)
     labels = build_labels(network, program)
     compile_s = warm_up(watcher.compiling)
     watcher.compiled(compile_s)
@@ -210,6 +212,12 @@ def peak_rss_bytes() -> int:
                 return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _topology(fabric: FabricSpec) -> dict[str, str]:
+    """Return the name of a topology file and the sha256 of its content; nothing without one."""
+    name = file_of(fabric)
+    return {} if name is None else {"topology": name, "topology_sha256": _file_digest(Path(name))}
 
 
 def _file_digest(path: Path) -> str:

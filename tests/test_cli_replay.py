@@ -241,6 +241,41 @@ def test_file_of_a_trace_is_named_by_its_own_hash(folder, capsys):
     assert Result.open("a.h5").attributes["trace_sha256"] == expected
 
 
+TOPO = """\
+Nodes 4
+Tiers 2
+Podsize 4
+
+Tier 0
+Downlink_speed_Gbps 100
+Radix_Down 2
+Radix_Up 2
+Downlink_Latency_ns 500
+
+Tier 1
+Downlink_speed_Gbps 100
+Radix_Down 2
+Downlink_Latency_ns 500
+"""
+
+
+def test_topology_file_is_named_by_the_hash_of_its_content(folder, capsys):
+    import hashlib
+
+    for content in (TOPO, TOPO.replace("500", "600")):
+        Path("two.topo").write_text(content)
+        options = ("--topo", "two.topo", "-o", "a.h5", "--force", "--reproducible")
+        replayed(capsys, TINY, "-f", "clos-ecmp", *options)
+        found = Result.open("a.h5").attributes
+        assert found["topology"] == "two.topo"
+        assert found["topology_sha256"] == hashlib.sha256(content.encode()).hexdigest()
+
+
+def test_fabric_without_a_file_names_none(folder, capsys):
+    replayed(capsys, TINY, "-f", "clos-ecmp", "-o", "a.h5")
+    assert not [name for name in Result.open("a.h5").attributes if "topology" in name]
+
+
 BAD = {
     "nothing.jsonl -f ddc -o a.h5": "nothing.jsonl",
     "gen:incest?ranks=3&bytes=1 -f ddc -o a.h5": "incast",

@@ -33,16 +33,29 @@ def wire(spec: ClosSpec, n_ranks: int) -> tuple[ClosSpec, Network]:
     ConfigError
         If the hosts do not fit, or the file is wrong.
     """
-    if spec.clos.topology == NO_FILE:
+    if file_of(spec) is None:
         network = build_clos(spec, n_ranks, clos_shape(spec, n_ranks), clos_tiers(spec))
     else:
         spec, network = _wire_file(spec, n_ranks)
     return spec, _with_routes(network, spec.clos.topology) if needs_tables(network) else network
 
 
-def hosts_of(spec: FabricSpec) -> int | None:
-    """Return the hosts that a topology file has, or None without one."""
+def file_of(spec: FabricSpec) -> str | None:
+    """Return the name of a fabric's topology file, or None without one."""
     if not isinstance(spec, ClosSpec) or spec.clos.topology == NO_FILE:
+        return None
+    return spec.clos.topology
+
+
+def hosts_of(spec: FabricSpec) -> int | None:
+    """Return the hosts that a topology file has, or None without one.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or is wrong.
+    """
+    if not isinstance(spec, ClosSpec) or file_of(spec) is None:
         return None
     return _hosts(spec, _read(Path(spec.clos.topology)))
 
