@@ -21,8 +21,10 @@ from fabricemu.errors import EngineError, TraceError
 from fabricemu.fabrics.build import build
 from fabricemu.fabrics.cell_modes import cell_modes
 from fabricemu.fabrics.faults import check_lasting
+from fabricemu.fabrics.network import Network
 from fabricemu.fabrics.paths import Paths
 from fabricemu.fabrics.topology import file_of
+from fabricemu.fabrics.transport import Transport
 from fabricemu.results.log import MessageLog
 from fabricemu.results.outcome import Outcome
 from fabricemu.results.provenance import provenance
@@ -140,19 +142,12 @@ def replay(
     watcher = watcher or Watcher()
     program = trace.program
     check_output(output, force)
-    network, transport = build(fabric, hosts or program.n_ranks)
-    check_inputs(network, transport, program)
-    check_lasting(network)
+    network, transport = _built(fabric, program, hosts)
     paths = Paths(network, transport)
     bound = bound_ps(program, paths)
-    source = provenance(
-        resolved_toml(fabric), trace.name, trace.sha256, seed, command, reproducible
-    )
-    source |= cell_modes(fabric)
-    source |= _topology(fabric)
+    source = _source(trace, fabric, seed, command, reproducible)
     labels = build_labels(network, program)
-    compile_s = warm_up(watcher.compiling)
-    watcher.compiled(compile_s)
+    compile_s = _ready(watcher)
     with _message_log(output, program, seed, {"attributes": source, "labels": labels}) as log:
         outcome = simulate(
             network,
@@ -173,6 +168,36 @@ def replay(
         publish(output, tables, labels, source | attributes_of(run, reproducible))
     # The file cannot know how long its own writing takes; who asked for the run can.
     return run | {"wall_s": time.perf_counter() - begin, "peak_rss_bytes": peak_rss_bytes()}
+
+
+def _built(fabric: FabricSpec, program: Program, hosts: int | None) -> tuple[Network, Transport]:
+    """Return network and NICs for at least a program's ranks; all that can be refused is."""
+    network, transport = build(fabric, hosts or program.n_ranks)
+    check_inputs(network, transport, program)
+    check_lasting(network)
+    return network, transport
+
+
+def _source(
+    trace: Trace, fabric: FabricSpec, seed: int, command: str, reproducible: bool
+) -> dict[str, str | int | float]:
+    """Return the attributes that say what is run."""
+    config = resolved_toml(fabric)
+    source = provenance(config, trace.name, trace.sha256, seed, command, reproducible)
+    return source | cell_modes(fabric) | _topology(fabric)
+
+
+def _topology(fabric: FabricSpec) -> dict[str, str]:
+    """Return the name of a topology file and the sha256 of its content; nothing without one."""
+    name = file_of(fabric)
+    return {} if name is None else {"topology": name, "topology_sha256": _file_digest(Path(name))}
+
+
+def _ready(watcher: Watcher) -> float:
+    """Compile or load the kernels and tell of it; return the seconds it took."""
+    compile_s = warm_up(watcher.compiling)
+    watcher.compiled(compile_s)
+    return compile_s
 
 
 @contextmanager
@@ -212,12 +237,6 @@ def peak_rss_bytes() -> int:
                 return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _topology(fabric: FabricSpec) -> dict[str, str]:
-    """Return the name of a topology file and the sha256 of its content; nothing without one."""
-    name = file_of(fabric)
-    return {} if name is None else {"topology": name, "topology_sha256": _file_digest(Path(name))}
 
 
 def _file_digest(path: Path) -> str:

@@ -13,7 +13,7 @@ from fabricemu.engine import (
 )
 from fabricemu.engine.memory import Array
 from fabricemu.engine.queue_pair_state import QueuePairs
-from fabricemu.fabrics.network import Network, Switching
+from fabricemu.fabrics.network import Ddc, Network, Switching
 from fabricemu.fabrics.transport import Balance, Control, Protocol, Transport
 from fabricemu.kernels import state as kernel
 from fabricemu.workloads.program import Program
@@ -165,80 +165,68 @@ def _config(
     channels: int,
     parts: int,
 ) -> Array:
+    """Return the record of all that is one number; what is not set is 0."""
     values = {
         "parts": parts,
         "lookahead": network.lookahead_ps,
         "gate_latency": network.lookahead_ps,
         "bin_end": kernel.INF,
+        "eager": program_state.eager_limit(program),
+        "channels": channels,
+        "span": voq_state.FIRST_SPAN,
+        "drain": DRAIN_AT,
+        "train_cells": 1,
+    }
+    values |= _nic(transport) | _packets(network, transport)
+    if network.switching is not None:
+        values |= _switching(network, network.switching)
+    if network.ddc is not None:
+        values |= _cells(network.ddc)
+    return memory.filled(1, kernel.CONFIG, **values)
+
+
+def _nic(transport: Transport) -> dict[str, int]:
+    """Return the fields of ``CONFIG`` that say how queue pairs work."""
+    return {
         "mtu": transport.mtu,
         "header": transport.header_bytes,
+        "full_frame": transport.mtu + transport.header_bytes,
         "ack_bytes": transport.ack_bytes,
         "ack_every": transport.ack_every,
+        "ack_in_bytes": int(transport.ack_in_bytes),
+        "cnp_bytes": transport.cnp_bytes,
         "send_window": transport.window_packets,
         "receiver": int(transport.receiver),
         "reorder": transport.reorder_packets,
         "rto": transport.rto_ps,
+        "loss_distance": transport.loss_distance,
         "qps": transport.qps,
-        "nic_ports": network.nic_ports,
-        "eager": program_state.eager_limit(program),
-        "channels": channels,
-        "addresses": network.n_ranks * network.nic_ports,
-        "span": voq_state.FIRST_SPAN,
-        "port_rings": _fifos(network) * network.n_ports,
-        "drain": DRAIN_AT,
-        "fifos": _fifos(network),
-        "ranks": network.n_ranks,
-        "full_frame": transport.mtu + transport.header_bytes,
         "qp_timers": queue_pair_state.timers_of(transport),
         "protocol": int(transport.protocol),
-        "ack_in_bytes": int(transport.ack_in_bytes),
-        "loss_distance": transport.loss_distance,
-        "cnp_bytes": transport.cnp_bytes,
         "balance": int(transport.balance),
         "entropies": transport.entropies,
         "control": int(transport.control),
         "has_window": int(transport.has_window),
         "has_credit": int(transport.has_credit),
-        "tagged": int(tagged(network, transport)),
-        "packet_entries": 1 + int(tagged(network, transport)),
         "stamped": int(stamped(transport)),
+    }
+
+
+def _packets(network: Network, transport: Transport) -> dict[str, int]:
+    """Return the fields of ``CONFIG`` that say where packets go, wait, and what they carry."""
+    has_tag = int(tagged(network, transport))
+    return {
+        "ranks": network.n_ranks,
+        "nic_ports": network.nic_ports,
+        "addresses": network.n_ranks * network.nic_ports,
+        "fifos": _fifos(network),
+        "port_rings": _fifos(network) * network.n_ports,
         "classes": network_state.levels(network) - 1,
         "level_bits": network_state.level_bits(network),
         "pausing": int(pauses(network)),
-        "train_cells": 1,
+        "tagged": has_tag,
+        "packet_entries": 1 + has_tag,
     }
-    if network.switching is not None:
-        values |= _switching(network, network.switching)
-    ddc = network.ddc
-    if ddc is not None:
-        values |= {
-            "cells": 1,
-            "leaves": ddc.leaves,
-            "lanes": ddc.lanes,
-            "cell_bytes": ddc.cell_bytes,
-            "cell_header": ddc.cell_header_bytes,
-            "control_cell": ddc.control_cell_bytes,
-            "packing": int(ddc.packing),
-            "pad": int(ddc.pad_cells),
-            "credit": ddc.credit_bytes,
-            "egress_threshold": ddc.egress_threshold_bytes,
-            "voq_bytes": ddc.voq_bytes,
-            "onchip_bytes": ddc.onchip_bytes,
-            "balance_bytes": ddc.balance_bytes,
-            "ahead_bytes": ddc.ahead_bytes,
-            "watchdog": ddc.watchdog_ps,
-            "paced": int(ddc.paced),
-            "train_cells": ddc.train_cells,
-            "least_loaded": int(ddc.least_loaded),
-            "sweep": ddc.reassembly_ps,
-            "contexts": ddc.contexts,
-            "llfc_xoff": ddc.llfc_xoff_bytes,
-            "llfc_xon": ddc.llfc_xon_bytes,
-            "llfc_response": ddc.llfc_response_ps,
-            "rci_levels": len(ddc.rci_bytes),
-            "rci_period": ddc.rci_period_ps,
-        }
-    return memory.filled(1, kernel.CONFIG, **values)
 
 
 def _switching(network: Network, switching: Switching) -> dict[str, int]:
@@ -257,4 +245,35 @@ def _switching(network: Network, switching: Switching) -> dict[str, int]:
         "weighted": int(switching.weighted),
         "refresh": switching.refresh_ps,
         "flowlet_gap": switching.flowlet_gap_ps,
+    }
+
+
+def _cells(ddc: Ddc) -> dict[str, int]:
+    """Return the fields of ``CONFIG`` that say how a cell fabric works."""
+    return {
+        "cells": 1,
+        "leaves": ddc.leaves,
+        "lanes": ddc.lanes,
+        "cell_bytes": ddc.cell_bytes,
+        "cell_header": ddc.cell_header_bytes,
+        "control_cell": ddc.control_cell_bytes,
+        "packing": int(ddc.packing),
+        "pad": int(ddc.pad_cells),
+        "credit": ddc.credit_bytes,
+        "egress_threshold": ddc.egress_threshold_bytes,
+        "voq_bytes": ddc.voq_bytes,
+        "onchip_bytes": ddc.onchip_bytes,
+        "balance_bytes": ddc.balance_bytes,
+        "ahead_bytes": ddc.ahead_bytes,
+        "watchdog": ddc.watchdog_ps,
+        "paced": int(ddc.paced),
+        "train_cells": ddc.train_cells,
+        "least_loaded": int(ddc.least_loaded),
+        "sweep": ddc.reassembly_ps,
+        "contexts": ddc.contexts,
+        "llfc_xoff": ddc.llfc_xoff_bytes,
+        "llfc_xon": ddc.llfc_xon_bytes,
+        "llfc_response": ddc.llfc_response_ps,
+        "rci_levels": len(ddc.rci_bytes),
+        "rci_period": ddc.rci_period_ps,
     }
