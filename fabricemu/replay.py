@@ -79,6 +79,11 @@ def read_trace(
         Of generated traces.
     **options
         As of ``fabricemu.workloads.formats.load``.
+
+    Raises
+    ------
+    TraceError
+        The trace is wrong, or has more ranks than there are hosts.
     """
     begin = time.perf_counter()
     name = os.fspath(trace)

@@ -64,6 +64,12 @@ def with_room(transport: Transport, most: int) -> Transport:
     Where they hold all that it will ever number, and all that an acknowledgement names, nothing
     comes round, and larger ones change nothing. The FIFO of ``Balance.MIXED`` is as long as
     they are and forgets when it is full, so there they stay.
+
+    Parameters
+    ----------
+    transport : Transport
+    most : int
+        Packets, of ``workloads.schedule.most_packets``.
     """
     if transport.receiver == Receiver.IN_ORDER or transport.balance == Balance.MIXED:
         return transport
@@ -148,7 +154,14 @@ def balancers(transport: Transport, pairs: QueuePairs, seed: int) -> dict[str, A
 def sent_packets(transport: Transport, pairs: QueuePairs, most: int) -> dict[str, Array]:
     """Return when each packet in flight was sent, and with which entropy; UEC alone asks.
 
-    Rings of which the kernels use no more than the first ``most`` places.
+    Rings of ``transport.reorder_packets`` places by the number of the packet, of which a queue
+    pair of at most ``most`` packets needs as many.
+
+    Returns
+    -------
+    sent_at : (n_qps, places) int64, ps
+    sent_by : (n_qps, places) int32
+        Each (1, 1) where nobody asks.
     """
     uec = transport.protocol == Protocol.UEC and len(pairs) > 0
     shape = (len(pairs), min(transport.reorder_packets, most)) if uec else (1, 1)

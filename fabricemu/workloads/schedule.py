@@ -288,7 +288,14 @@ def connections(program: Program) -> tuple[Ints, Ints, Ints]:
 def most_packets(program: Program, mtu: int) -> int:
     """Return a number of packets that no connection exceeds in the whole program.
 
-    Of a collective every message counts as its largest, and those of all channels as of one.
+    Of a collective every message counts as its largest. Channels are not told apart: what a
+    pair of ranks sends by SEND on any of them counts, and of a collective what it has on one.
+
+    Parameters
+    ----------
+    program : Program
+    mtu : int
+        Payload of a packet, bytes, at least 1.
     """
     sends = np.flatnonzero((program.kind == Op.SEND) & (program.peer != program.rank_of))
     pairs = [program.rank_of[sends] * program.n_ranks + program.peer[sends]]
