@@ -3,7 +3,7 @@
 A queue pair has ``qp_timers`` of them, by kind; the credit pacers of the host follow.
 """
 
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.state import INF, NONE
 
 
@@ -13,7 +13,7 @@ def number(state, host, qp, kind):
     return (qp - host["first_qp"]) * state.config[0]["qp_timers"] + kind
 
 
-@device
+@inlined
 def first(state, host):
     """Return the time of the host's first timer."""
     if host["clocks"] == 0:

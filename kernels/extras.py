@@ -10,7 +10,7 @@ def tag(state, packet):
     return state.tags[packet + 1]
 
 
-@device
+@inlined
 def clear(state, packet):
     """Begin a new packet without tag and stamps."""
     config = state.config[0]

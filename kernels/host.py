@@ -2,7 +2,7 @@
 
 import numpy as np
 from fabricemu.kernels import ahead, clock, extras, nic, order, pool, program, ring, work
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.balance import table as balance
 from fabricemu.kernels.congestion import dcqcn
 from fabricemu.kernels.congestion import table as congestion
@@ -30,7 +30,7 @@ from fabricemu.kernels.switch import pause
 from fabricemu.kernels.transport import credit, messages, rc, uec
 
 
-@device
+@inlined
 def serve(state, part, host, p, now, last):
     """Let port ``p`` send at every free instant up to ``last``, or the timer that this sets."""
     port_record = state.ports[p]
@@ -51,7 +51,7 @@ def serve(state, part, host, p, now, last):
         nic.send(state, part, host, p, c, start)
 
 
-@device
+@inlined
 def receive_data(state, part, host, p, packet, now):
     """Handle a data packet."""
     config = state.config[0]
@@ -92,7 +92,7 @@ def copy_trail(state, packet, m):
     record["last_cell_bytes"] = trail["last_cell_bytes"]
 
 
-@device
+@inlined
 def receive_ack(state, part, host, packet, now):
     """Handle an ACK or NACK."""
     qp = np.int64(state.entries[packet]["qp"])
@@ -103,15 +103,20 @@ def receive_ack(state, part, host, packet, now):
             uec.on_ack(state, host, packet, now)
     elif not adapt(state, host, qp, packet, now):
         return
-    m = messages.next_acknowledged(state, part, qp, now)
-    while m != NONE:
-        program.acknowledged(state, part, m)
-        m = messages.next_acknowledged(state, part, qp, now)
-    program.drain(state, part, host, now)
+    if messages.is_acknowledged(state, qp):
+        complete(state, part, host, qp, now)
     nic.make_ready(state, host, qp, now)
 
 
 @device
+def complete(state, part, host, qp, now):
+    """Tell the program of messages that are wholly acknowledged."""
+    while messages.is_acknowledged(state, qp):
+        program.acknowledged(state, part, messages.take_acknowledged(state, part, qp, now))
+    program.drain(state, part, host, now)
+
+
+@inlined
 def adapt(state, host, qp, packet, now):
     """Tell an RC sender, its control and its paths; return whether the word is not outdated."""
     moved = rc.on_ack(state, host, packet, now)
@@ -129,7 +134,7 @@ def adapt(state, host, qp, packet, now):
     return True
 
 
-@device
+@inlined
 def arrive(state, part, host, p, packet, now):
     """Handle one arrival by its kind."""
     kind = state.entries[packet]["kind"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 from fabricemu.kernels import extras, pool, port, ring
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.balance import table as balance
 from fabricemu.kernels.congestion import table as congestion
 from fabricemu.kernels.state import (
@@ -20,15 +20,15 @@ from fabricemu.kernels.switch import queue, scheduler, wire
 from fabricemu.kernels.transport import credit, messages, pace, rc, uec
 
 
-@device
-def may_send(state, qp):
-    """Return whether a queue pair has something that it may send, its pace left aside."""
+@inlined
+def next_packet(state, qp):
+    """Return the packet that a queue pair may send next, its pace left aside, or NONE."""
     if state.config[0]["protocol"] == UEC:
-        return uec.may_send(state, qp)
-    return rc.may_send(state, qp)
+        return uec.next_packet(state, qp)
+    return rc.next_packet(state, qp)
 
 
-@device
+@inlined
 def must_wait(state, qp, now):
     """Return whether the pace of a queue pair holds it back."""
     return state.config[0]["qp_timers"] > PACE and state.paces[qp]["next_at"] > now
@@ -40,7 +40,7 @@ def make_ready(state, host, qp, now):
     sender = state.senders[qp]
     if state.config[0]["has_credit"] == 1:
         uec.note_stall(state, host, qp, now)
-    if sender["ready"] == 1 or not may_send(state, qp):
+    if sender["ready"] == 1 or next_packet(state, qp) == NONE:
         return
     if must_wait(state, qp, now):
         pace.wait(state, host, qp)
@@ -58,7 +58,7 @@ def make_ready(state, host, qp, now):
     ready["tail"] = qp
 
 
-@device
+@inlined
 def take_head(state, fifo):
     """Take the queue pair at the head of a ready FIFO."""
     ready = state.ready[fifo]
@@ -91,17 +91,23 @@ def post(state, part, host, first_qp, m, now):
     make_ready(state, host, qp, now)
 
 
-@device
+@inlined
 def eligible(state, part, host, p, now):
     """Return the data class that port ``p`` serves next, or NONE."""
     config = state.config[0]
-    classes = config["classes"]
-    pausing = config["pausing"] == 1
-    if classes == 1 and not pausing:
+    if config["classes"] == 1 and config["pausing"] == 0:
         return np.int64(NONE) if state.ready[p]["head"] == NONE else np.int64(0)
+    return pick(state, part, host, p, now)
+
+
+@device
+def pick(state, part, host, p, now):
+    """Return the data class whose turn it is, or NONE."""
+    config = state.config[0]
+    classes = config["classes"]
     for c in range(classes):
         size = head_bytes(state, host, p * classes + c, now)
-        if size > 0 and pausing and queue.of(state, p, c)["paused"] == 1:
+        if size > 0 and config["pausing"] == 1 and queue.of(state, p, c)["paused"] == 1:
             size = scheduler.HELD
         state.heads[part, c] = size
     return scheduler.pick(state, part, p, config["full_frame"])
@@ -112,9 +118,9 @@ def head_bytes(state, host, fifo, now):
     """Return the frame bytes of the packet that a ready FIFO sends next, EMPTY if there is none."""
     while state.ready[fifo]["head"] != NONE:
         qp = state.ready[fifo]["head"]
-        if may_send(state, qp):
+        psn = next_packet(state, qp)
+        if psn != NONE:
             if not must_wait(state, qp, now):
-                psn = next_psn(state, qp)
                 return messages.frame_bytes(state, messages.of_sender(state, qp, psn), psn)
             pace.wait(state, host, qp)
         take_head(state, fifo)
@@ -125,14 +131,6 @@ def head_bytes(state, host, fifo, now):
 def is_empty(state, host, fifo, now):
     """Return whether no queue pair of a ready FIFO may send."""
     return head_bytes(state, host, fifo, now) == scheduler.EMPTY
-
-
-@device
-def next_psn(state, qp):
-    """Return the packet that a queue pair that may send sends next."""
-    if state.config[0]["protocol"] == UEC:
-        return uec.next_packet(state, qp)
-    return rc.next_packet(state, qp)
 
 
 @device
@@ -155,7 +153,8 @@ def send(state, part, host, p, c, start):
     """Serve the queue pair at the head of a ready FIFO: one packet, if it still may."""
     config = state.config[0]
     qp = take_head(state, p * config["classes"] + c)
-    if not may_send(state, qp):
+    psn = next_packet(state, qp)
+    if psn == NONE:
         return
     if must_wait(state, qp, start):
         pace.wait(state, host, qp)
@@ -165,8 +164,9 @@ def send(state, part, host, p, c, start):
     if packet == NONE:
         return
     ring.push(state, part, ring_of, packet)
-    psn, at_once = take(state, qp, start)
     m = messages.of_sender(state, qp, psn)
+    size = messages.frame_bytes(state, m, psn)
+    at_once = take(state, qp, psn, size, start)
     sender = state.senders[qp]
     count(state, host, m, psn < sender["max"], start)
     record = state.messages[m]
@@ -174,30 +174,29 @@ def send(state, part, host, p, c, start):
     if last and psn >= sender["max"]:
         record["first_pass"] = start
     sender["max"] = max(sender["max"], psn + 1)
-    fill(state, packet, qp, m, psn, start)
+    fill(state, packet, qp, psn, size, start)
     entry = state.entries[packet]
     entry["flags"] = (LAST if last else 0) | (AT_ONCE if at_once else 0) | (c << CLASS_SHIFT)
     if config["tagged"] == 1:
         fill_tag(state, packet, qp, p, c, start)
     state.outs[ring_of]["committed"] += 1
     transmit(state, part, host, p, packet, start)
-    after(state, host, qp, p, np.int64(entry["bytes"]), start)
+    after(state, host, qp, p, size, start)
     make_ready(state, host, qp, start)
     if config["classes"] > 1 and is_empty(state, host, p * config["classes"] + c, start):
         scheduler.emptied(state, p, c)
 
 
-@device
-def take(state, qp, start):
-    """Take the packet that goes next; return (psn, whether to acknowledge it at once)."""
+@inlined
+def take(state, qp, psn, size, start):
+    """Take the packet that goes next; return whether to acknowledge it at once."""
     if state.config[0]["protocol"] == UEC:
-        psn = uec.next_packet(state, qp)
-        size = messages.frame_bytes(state, messages.of_sender(state, qp, psn), psn)
-        return uec.take(state, qp, size, start)
-    return rc.take(state, qp), False
+        return uec.take(state, qp, psn, size, start)
+    rc.take(state, qp, psn)
+    return False
 
 
-@device
+@inlined
 def count(state, host, m, again, start):
     """Count a packet of message ``m``."""
     record = state.messages[m]
@@ -209,15 +208,15 @@ def count(state, host, m, again, start):
         record["retransmits"] += 1
 
 
-@device
-def fill(state, packet, qp, m, psn, start):
+@inlined
+def fill(state, packet, qp, psn, size, start):
     """Write a packet."""
     entry = state.entries[packet]
     entry["sent"] = start
     entry["qp"] = qp
     entry["dst"] = state.senders[qp]["dst"]
     entry["psn"] = psn
-    entry["bytes"] = messages.frame_bytes(state, m, psn)
+    entry["bytes"] = size
     entry["kind"] = DATA
     extras.clear(state, packet)
 
@@ -238,7 +237,7 @@ def fill_tag(state, packet, qp, p, c, start):
         tag["paused_at"] = queue.paused_for(queue.of(state, p, c), start)
 
 
-@device
+@inlined
 def transmit(state, part, host, p, packet, start):
     """Put a packet of a host on the wire."""
     port.transmit(state, part, p, packet, start)
@@ -246,7 +245,7 @@ def transmit(state, part, host, p, packet, start):
         wire.lose(state, host["rank"], p, state.entries[packet], start)
 
 
-@device
+@inlined
 def after(state, host, qp, p, frame, start):
     """Set timers and pace once a packet has started."""
     config = state.config[0]

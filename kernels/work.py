@@ -1,6 +1,6 @@
 """The FIFO of program actions of one event, and the timers of a host."""
 
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.state import INF
 
 
@@ -33,7 +33,7 @@ def set_timer(state, host, time, item):
     items[base + place] = item
 
 
-@device
+@inlined
 def first_timer(state, host):
     """Return the time of the host's first timer."""
     if host["timers"] == 0:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from fabricemu.kernels.state import AT_ONCE, CE, CONTROL, LAST_HOP, NACK, TRIMMED
+from fabricemu.kernels.state import AT_ONCE, CE, CONTROL, LAST_HOP, NACK, NONE, TRIMMED
 from fabricemu.kernels.transport import uec as protocol
 
 from fabricemu.fabrics.transport import Control
@@ -185,6 +185,11 @@ class Sender:
         self.fill(psn, echo, flags, entropy)
         protocol.on_nack(self.state, self.packet, self.now)
 
+    def take(self):
+        """Send what goes next; return its number, and whether it asks for an acknowledgement."""
+        psn = protocol.next_packet(self.state, 0)
+        return int(psn), bool(protocol.take(self.state, 0, psn, MTU, self.now))
+
     def counts(self):
         return {name: int(self.record[name]) for name in ("flight", "outstanding", "losses")}
 
@@ -218,11 +223,8 @@ def test_lost_packet_goes_first_and_lowest_first():
     for psn in (8, 3, 5):
         sender.nack(psn)
     assert sender.counts() == packets(18, 18, 3)
-    order = []
-    for _ in range(4):
-        order.append(int(protocol.next_packet(sender.state, 0)))
-        protocol.take(sender.state, 0, MTU, sender.now)
-    assert order == [3, 5, 8, 21]
+    sender.record["cwnd"] = 22 * MTU
+    assert [sender.take()[0] for _ in range(4)] == [3, 5, 8, 21]
 
 
 @plain
@@ -298,9 +300,9 @@ def test_each_ack_tells_of_one_path(flags, points, good):
 def test_sender_at_its_window_asks_for_acks():
     sender = Sender()
     sender.record["cwnd"] = 24 * MTU
-    asked = [bool(protocol.take(sender.state, 0, MTU, sender.now)[1]) for _ in range(3)]
     # after the 23rd packet one more would fill the window
-    assert asked == [False, True, True]
+    assert [sender.take() for _ in range(3)] == [(21, False), (22, True), (23, True)]
+    assert protocol.next_packet(sender.state, 0) == NONE
 
 
 @plain
@@ -308,8 +310,7 @@ def test_lost_packet_and_the_last_one_ask_for_acks():
     sender = Sender()
     sender.nack(3)
     sender.record["cwnd"] = 1 << 20
-    taken = [protocol.take(sender.state, 0, MTU, sender.now) for _ in range(20)]
-    assert [(int(psn), bool(asks)) for psn, asks in taken] == [
+    assert [sender.take() for _ in range(20)] == [
         (3, True),
         *((psn, False) for psn in range(21, 39)),
         (39, True),
@@ -321,7 +322,7 @@ def test_lost_packet_and_the_last_one_ask_for_acks():
 def test_window_has_room_for_a_whole_packet(cwnd, may):
     sender = Sender()
     sender.record["cwnd"] = cwnd
-    assert protocol.may_send(sender.state, 0) == may
+    assert (protocol.next_packet(sender.state, 0) != NONE) == may
 
 
 def test_packets_time_out_one_by_one_since_they_were_sent():

@@ -1,7 +1,7 @@
 """The messages of a queue pair, as its sender and its receiver walk along them."""
 
 from fabricemu.kernels import message
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.state import NONE
 
 
@@ -22,7 +22,7 @@ def append(state, qp, m):
     sender["end"] += record["packets"]
 
 
-@device
+@inlined
 def of_sender(state, qp, psn):
     """Return the message that holds a packet not yet acknowledged."""
     sender = state.senders[qp]
@@ -40,7 +40,7 @@ def of_sender(state, qp, psn):
     return m
 
 
-@device
+@inlined
 def of_receiver(state, qp, psn):
     """Return the message that holds ``psn``, starting at the receiver's own mark."""
     m = state.receivers[qp]["message"]
@@ -51,7 +51,7 @@ def of_receiver(state, qp, psn):
     return m
 
 
-@device
+@inlined
 def settle(state, qp):
     """Move the mark of a receiver out of order past messages that are complete.
 
@@ -68,20 +68,26 @@ def settle(state, qp):
     receiver["message"] = m
 
 
+@inlined
+def is_acknowledged(state, qp):
+    """Return whether the first message of a queue pair is wholly acknowledged."""
+    m = state.senders[qp]["head"]
+    if m == NONE:
+        return False
+    record = state.messages[m]
+    return record["first_psn"] + record["packets"] <= state.senders[qp]["una"]
+
+
 @device
-def next_acknowledged(state, part, qp, now):
-    """Take the next message that is wholly acknowledged off the sender's list, or NONE.
+def take_acknowledged(state, part, qp, now):
+    """Take the first message, wholly acknowledged, off the sender's list.
 
     It is handed on one message late, for the receiver may still have to step from it to
     its successor.
     """
     sender = state.senders[qp]
     m = sender["head"]
-    if m == NONE:
-        return NONE
     record = state.messages[m]
-    if record["first_psn"] + record["packets"] > sender["una"]:
-        return NONE
     record["acked"] = now
     if sender["held"] != NONE:
         message.retire(state, part, sender["held"])
@@ -97,7 +103,7 @@ def next_acknowledged(state, part, qp, now):
     return m
 
 
-@device
+@inlined
 def frame_bytes(state, m, psn):
     """Return the frame bytes of a packet of message ``m``."""
     record = state.messages[m]

@@ -2,7 +2,7 @@
 
 import numpy as np
 from fabricemu.kernels import bits, clock
-from fabricemu.kernels._jit import device
+from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.state import (
     ACK,
     ANY_ORDER,
@@ -44,16 +44,12 @@ def next_hole(state, qp):
     return psn if psn <= limit else np.int64(NONE)
 
 
-@device
-def next_packet(state, qp):
-    """Return the packet that goes next: a hole, else the first from ``nxt`` on not yet received."""
-    config = state.config[0]
-    if config["loss_distance"] > 0:
-        psn = next_hole(state, qp)
-        if psn != NONE:
-            return psn
+@inlined
+def first_missing(state, qp):
+    """Return the first packet from ``nxt`` on that is not known to have been received."""
     sender = state.senders[qp]
     psn = sender["nxt"]
+    config = state.config[0]
     if config["receiver"] != IN_ORDER:
         base = bit_base(state, qp)
         limit = min(sender["max"], sender["una"] + config["reorder"])
@@ -62,32 +58,34 @@ def next_packet(state, qp):
     return psn
 
 
-@device
-def may_send(state, qp):
-    """Return whether there is a packet, and windows and bit sets allow it."""
-    sender = state.senders[qp]
+@inlined
+def next_packet(state, qp):
+    """Return the packet that goes next, NONE if there is none that windows and bit sets allow."""
     config = state.config[0]
-    if config["loss_distance"] > 0 and next_hole(state, qp) != NONE:
-        return True
-    psn = next_packet(state, qp)
+    if config["loss_distance"] > 0:
+        hole = next_hole(state, qp)
+        if hole != NONE:
+            return hole
+    sender = state.senders[qp]
+    psn = first_missing(state, qp)
     una = sender["una"]
     if config["receiver"] == ANY_ORDER and psn - una >= config["reorder"]:
-        return False
+        return np.int64(NONE)
     if psn >= sender["end"] or psn - una >= config["send_window"]:
-        return False
-    sent = sender["nxt"] - una
-    return config["control"] == 0 or sent * config["mtu"] < state.paces[qp]["window"]
+        return np.int64(NONE)
+    sent = (sender["nxt"] - una) * config["mtu"]
+    if config["control"] > 0 and sent >= state.paces[qp]["window"]:
+        return np.int64(NONE)
+    return psn
 
 
-@device
-def take(state, qp):
+@inlined
+def take(state, qp, psn):
     """Take the packet that goes next."""
-    psn = next_packet(state, qp)
     if state.config[0]["loss_distance"] > 0 and next_hole(state, qp) == psn:
         state.holes[qp]["next"] = psn + 1
     else:
         state.senders[qp]["nxt"] = psn + 1
-    return psn
 
 
 @device

@@ -43,39 +43,37 @@ def lowest_lost(state, qp):
 
 
 @device
-def next_packet(state, qp):
-    """Return the packet that goes next, NONE if there is none."""
-    sender = state.senders[qp]
+def in_turn(state, qp):
+    """Return the packet whose turn it is, allowed or not; ``end`` if there is none."""
     if state.uec_senders[qp]["losses"] > 0:
         return lowest_lost(state, qp)
-    return sender["nxt"] if sender["nxt"] < sender["end"] else np.int64(NONE)
+    return state.senders[qp]["nxt"]
 
 
 @device
-def may_send(state, qp):
-    """Return whether a packet is there, credit and window allow it, and bit sets hold it."""
-    psn = next_packet(state, qp)
-    if psn == NONE:
-        return False
-    config = state.config[0]
+def next_packet(state, qp):
+    """Return the packet that goes next, NONE if credit, window or bit sets allow none."""
+    sender = state.senders[qp]
     record = state.uec_senders[qp]
-    if psn - state.senders[qp]["una"] >= config["reorder"]:
-        return False
+    psn = in_turn(state, qp)
+    config = state.config[0]
+    if psn == sender["end"] or psn - sender["una"] >= config["reorder"]:
+        return np.int64(NONE)
     if config["has_credit"] == 1 and record["credit"] <= 0:
-        return False
-    if config["has_window"] == 0:
-        return True
-    size = messages.frame_bytes(state, messages.of_sender(state, qp, psn), psn)
-    return record["flight"] + size <= record["cwnd"]
+        return np.int64(NONE)
+    if config["has_window"] == 1:
+        size = messages.frame_bytes(state, messages.of_sender(state, qp, psn), psn)
+        if record["flight"] + size > record["cwnd"]:
+            return np.int64(NONE)
+    return psn
 
 
 @device
-def take(state, qp, size, start):
-    """Account for the packet that goes next; return (psn, whether to acknowledge at once)."""
+def take(state, qp, psn, size, start):
+    """Account for the packet that goes next; return whether to acknowledge it at once."""
     sender = state.senders[qp]
     record = state.uec_senders[qp]
     config = state.config[0]
-    psn = next_packet(state, qp)
     again = record["losses"] > 0
     if again:
         bits.clear(state.lost, bit_base(state, qp), config["reorder"] - 1, psn)
@@ -93,7 +91,7 @@ def take(state, qp, size, start):
         at_once |= record["credit"] <= 0
     if config["has_window"] == 1:
         at_once |= record["flight"] + size >= record["cwnd"]
-    return psn, at_once
+    return at_once
 
 
 @device
@@ -276,7 +274,8 @@ def on_timer(state, part, host, qp, now):
 def note_stall(state, host, qp, now):
     """Watch a queue pair that waits for credit with nothing on its way to bring it."""
     record = state.uec_senders[qp]
-    if record["credit"] > 0 or record["outstanding"] > 0 or next_packet(state, qp) == NONE:
+    idle = in_turn(state, qp) == state.senders[qp]["end"]
+    if record["credit"] > 0 or record["outstanding"] > 0 or idle:
         record["stalled"] = NONE
         return
     if record["stalled"] == NONE:
