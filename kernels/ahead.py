@@ -9,9 +9,9 @@ import numpy as np
 from fabricemu.kernels import ring
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels._view import prefetch
-from fabricemu.kernels.state import BULK, CONTROL, DATA, UEC
+from fabricemu.kernels.state import BULK, CELL, CONTROL, CREDIT, DATA, NONE, UEC
 
-ARRIVALS, DEPARTURES = 12, 3  # packets of a ring that are asked for at most
+ARRIVALS, DEPARTURES = 16, 3  # packets of a ring that are asked for at most
 
 
 @device
@@ -84,3 +84,27 @@ def queue_pair(state, packet):
         prefetch(state.senders, qp)
         if uec:
             prefetch(state.uec_senders, qp)
+
+
+@inlined
+def trail(state, packet):
+    """Ask for the packet of a VOQ that something which has come to a leaf is about."""
+    entry = state.entries[packet]
+    kind = entry["kind"]
+    voq = state.config[0]["port_rings"] + np.int64(entry["qp"])
+    if kind == CELL:
+        if entry["sent"] != NONE:
+            waiting(state, ring.at(state, state.ins[voq], entry["sent"]))
+    elif kind == CREDIT:
+        out = state.outs[voq]
+        if out["committed"] < out["tail"]:
+            waiting(state, ring.at(state, out, out["committed"]))
+    else:
+        prefetch(state.trails, packet)
+
+
+@inlined
+def waiting(state, packet):
+    """Ask for a packet and what it has met in the cell fabric."""
+    prefetch(state.entries, packet)
+    prefetch(state.trails, packet)

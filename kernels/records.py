@@ -26,18 +26,21 @@ ENTRY = np.dtype(
     align=True,
 )
 
-# What a packet met in a cell fabric; by its number.
-TRAIL = int64(
-    "voq_in",
-    "voq_head",
-    "voq_out",
-    "last_cell",
-    "released",
-    "last_cell_bytes",
-    "first_seq",  # cells with its first and last byte
-    "last_seq",
-    "by",  # port by which it came, while it counts there; NONE if it did not have to wait
-    "broken",  # 1 if a cell of it was given up
+# What a packet met in a cell fabric; by its number. One cache line.
+TRAIL = np.dtype(
+    [
+        ("voq_in", np.int64),
+        ("voq_head", np.int64),
+        ("voq_out", np.int64),
+        ("last_cell", np.int64),
+        ("released", np.int64),
+        ("last_cell_bytes", np.int32),
+        ("first_seq", np.int32),  # cells with its first and last byte
+        ("last_seq", np.int32),
+        ("by", np.int32),  # port by which it came, while it counts there; NONE if it did not wait
+        ("broken", np.int32),  # 1 if a cell of it was given up
+    ],
+    align=True,
 )
 
 # What NICs tell each other beyond an entry, which it follows. Only with a protocol that needs it.

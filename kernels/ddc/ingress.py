@@ -90,7 +90,7 @@ def hold(state, part, d, i, voq, size, now):
 @device
 def release(state, part, d, voq, packet, now):
     """Give back what a data packet was charged while it waited."""
-    by = state.trails[packet]["by"]
+    by = np.int64(state.trails[packet]["by"])
     if by == NONE:
         return
     size = np.int64(state.entries[packet]["bytes"])

@@ -1,11 +1,13 @@
 """A leaf of the scheduled fabric: what arrives there, its timers, its windows."""
 
 import numpy as np
-from fabricemu.kernels import order, pool, ring
+from fabricemu.kernels import ahead, order, pool, ring
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.ddc import grants, ingress, pacer, ports, reassembly, requests
 from fabricemu.kernels.state import CELL, CREDIT, INF, LOST, PAUSE, RENEWAL, REQUEST
 from fabricemu.kernels.switch import output, pause
+
+SOON = 6  # arrivals
 
 
 @inlined
@@ -76,6 +78,8 @@ def step(state, part, d, start, end):
         elif timer == now:
             handle_timer(state, part, d, leaf, now)
         else:
+            if k + SOON < count:
+                ahead.trail(state, state.sort_slot[part, k + SOON] >> order.PORT_BITS)
             arrive(state, part, d, state.sort_slot[part, k], now)
             k += 1
 

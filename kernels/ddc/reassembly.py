@@ -168,8 +168,8 @@ def break_packets(state, voq):
         trail = state.trails[ring.at(state, ins, index)]
         if trail["first_seq"] >= stream["mark"]:
             return
-        begin = max(trail["first_seq"], stream["expected"])
-        for seq in range(begin, min(trail["last_seq"] + 1, stream["mark"])):
+        begin = max(np.int64(trail["first_seq"]), stream["expected"])
+        for seq in range(begin, min(np.int64(trail["last_seq"]) + 1, stream["mark"])):
             if not bits.test(state.cell_bits, base, span - 1, seq):
                 trail["broken"] = 1
 
