@@ -232,7 +232,7 @@ def _prefetch(typingctx, array, index):
             "llvm.prefetch.p0i8",
         )
         pointer = element(context, builder, signature.args[0], args[0], [args[1]])
-        hints = [number(1), number(3), number(1)]  # to write, keep, data
+        hints = [number(0), number(1), number(1)]  # to read, in the second-level cache, data
         builder.call(call, [builder.bitcast(pointer, byte), *hints])
         return context.get_dummy_value()
 
