@@ -126,14 +126,6 @@ def start_or_wait(state, part, p, lane, packet, now):
         state.limits[p]["waiting_data"] += size
 
 
-@inlined
-def ask_ahead(state, p):
-    """Ask for the entry that port ``p`` starts next: it may have waited long in a far cache."""
-    out = state.outs[FIFOS * p + BULK]
-    if out["committed"] < out["tail"]:
-        prefetch(state.entries, ring.at(state, out, out["committed"]))
-
-
 @device
 def flush(state, part, dev, end):
     """Let the departures before ``end`` happen; return the time of the next one."""

@@ -1,7 +1,7 @@
 """The lane that a cell takes: permuted round robins over those that lead to its leaf."""
 
 import numpy as np
-from fabricemu.kernels import port, rotation
+from fabricemu.kernels import rotation
 from fabricemu.kernels._jit import device, inlined
 from fabricemu.kernels.ddc import ports
 from fabricemu.kernels.random import fold, pick
@@ -29,7 +29,6 @@ def choose(state, part, d, target, share, now):
         move_on(state, spray)
     if config["least_loaded"] == 1:
         lane = least_loaded(state, part, d, target, lane, now)
-    port.ask_ahead(state, first + spray["lane"])
     ports.catch_up(state, part, first + lane, now)
     return first + lane
 
