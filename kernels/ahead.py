@@ -87,24 +87,41 @@ def queue_pair(state, packet):
 
 
 @inlined
-def trail(state, packet):
-    """Ask for the packet of a VOQ that something which has come to a leaf is about."""
+def queue(state, packet):
+    """Ask for the VOQ of a cell or credit that has come to a leaf."""
+    entry = state.entries[packet]
+    voq = np.int64(entry["qp"])
+    if entry["kind"] == CELL:
+        prefetch(state.reassembly, voq)
+        prefetch(state.ins, state.config[0]["port_rings"] + voq)
+    elif entry["kind"] == CREDIT:
+        prefetch(state.voqs, voq)
+        prefetch(state.outs, state.config[0]["port_rings"] + voq)
+
+
+@inlined
+def queued(state, packet):
+    """Ask for the packets of the VOQ that a cell ends, or that a credit lets go."""
     entry = state.entries[packet]
     kind = entry["kind"]
     voq = state.config[0]["port_rings"] + np.int64(entry["qp"])
     if kind == CELL:
-        if entry["sent"] != NONE:
-            waiting(state, ring.at(state, state.ins[voq], entry["sent"]))
+        ins = state.ins[voq]
+        first = entry["sent"]
+        if first != NONE:
+            trail(state, ring.at(state, ins, first))
+            if first + 1 < ins["published"]:  # looked at too: it may end in the same cell
+                prefetch(state.trails, ring.at(state, ins, first + 1))
     elif kind == CREDIT:
         out = state.outs[voq]
         if out["committed"] < out["tail"]:
-            waiting(state, ring.at(state, out, out["committed"]))
+            trail(state, ring.at(state, out, out["committed"]))
     else:
         prefetch(state.trails, packet)
 
 
 @inlined
-def waiting(state, packet):
+def trail(state, packet):
     """Ask for a packet and what it has met in the cell fabric."""
     prefetch(state.entries, packet)
     prefetch(state.trails, packet)

@@ -7,7 +7,7 @@ from fabricemu.kernels.ddc import grants, ingress, pacer, ports, reassembly, req
 from fabricemu.kernels.state import CELL, CREDIT, INF, LOST, PAUSE, RENEWAL, REQUEST
 from fabricemu.kernels.switch import output, pause
 
-SOON = 6  # arrivals
+SOON, LATER = 6, 12  # arrivals
 
 
 @inlined
@@ -78,8 +78,10 @@ def step(state, part, d, start, end):
         elif timer == now:
             handle_timer(state, part, d, leaf, now)
         else:
+            if k + LATER < count:
+                ahead.queue(state, state.sort_slot[part, k + LATER] >> order.PORT_BITS)
             if k + SOON < count:
-                ahead.trail(state, state.sort_slot[part, k + SOON] >> order.PORT_BITS)
+                ahead.queued(state, state.sort_slot[part, k + SOON] >> order.PORT_BITS)
             arrive(state, part, d, state.sort_slot[part, k], now)
             k += 1
 
