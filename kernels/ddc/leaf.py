@@ -7,7 +7,7 @@ from fabricemu.kernels.ddc import grants, ingress, pacer, ports, reassembly, req
 from fabricemu.kernels.state import CELL, CREDIT, INF, LOST, PAUSE, RENEWAL, REQUEST
 from fabricemu.kernels.switch import output, pause
 
-SOON, LATER = 6, 12  # arrivals
+SOON, LATER = 6, 12  # arrivals before which their packets and their VOQ are asked for
 
 
 @inlined
