@@ -274,8 +274,8 @@ def on_timer(state, part, host, qp, now):
 def note_stall(state, host, qp, now):
     """Watch a queue pair that waits for credit with nothing on its way to bring it."""
     record = state.uec_senders[qp]
-    idle = in_turn(state, qp) == state.senders[qp]["end"]
-    if record["credit"] > 0 or record["outstanding"] > 0 or idle:
+    end = state.senders[qp]["end"]
+    if record["credit"] > 0 or record["outstanding"] > 0 or in_turn(state, qp) == end:
         record["stalled"] = NONE
         return
     if record["stalled"] == NONE:
